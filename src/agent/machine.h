@@ -1,0 +1,69 @@
+#pragma once
+/*
+ * The device's enrolment as a table of (state, event) -> step: pure. begin, next, feed. An action is a
+ * value that the caller carries out (HTTP by libcurl, keys and files by adapt/sys); the agent checks
+ * everything that comes back. Seed 001 8.3.Z.2.2 steps 1-3, 8.3.Z.2.3; seed 000 steps 1-13.
+ */
+#include "base/arena.h"
+#include "pki/chain.h"
+#include "pki/csr.h"
+#include "wire/call.h"
+
+enum agent_goal { AGENT_ENROL, AGENT_RENEW };
+
+struct agent_config {
+	enum agent_goal goal;
+	const char *base_uri;       /* estBaseURI: https://FQDN[:port]/.well-known/est[/LABEL] */
+	struct span anchors_pem;    /* explicit anchors that the device holds now */
+	struct span client_cert;    /* DER of the certificate it authenticates with */
+	enum key_spec key_wish;     /* used when csrattrs names none; KEY_NONE: P-256 */
+	bool reuse_key;             /* renewal with the same key */
+	int64_t now_s;
+};
+
+enum agent_action_kind {
+	AGENT_CALL,     /* perform the HTTP exchange; feed the reply */
+	AGENT_MAKE_KEY, /* make and keep a key of `key`; feed it by agent_feed_key */
+	AGENT_INSTALL,  /* store atomically: certificate, chain, anchors; feed OK or the failure */
+	AGENT_WAIT,     /* 202 or 503: call next again after wait_s */
+	AGENT_DONE,
+	AGENT_FAILED,
+};
+
+struct agent_action {
+	enum agent_action_kind kind;
+	const char *step;   /* "8.3.Z.2.2 step 1: obtain trust anchors", for people */
+	/* AGENT_CALL: all calls of one run share one TLS connection */
+	enum call_method method;
+	const char *url;
+	const char *media_type; /* of the body; NULL for GET */
+	const char *accept;
+	struct span body;
+	/* AGENT_MAKE_KEY */
+	enum key_spec key;
+	/* AGENT_INSTALL */
+	struct span certificate; /* DER */
+	struct span chain_pem;   /* intermediates */
+	struct span anchors_pem; /* new explicit anchors (cacerts) */
+	/* AGENT_WAIT */
+	int64_t wait_s;
+};
+
+struct agent_reply {
+	unsigned int status;
+	struct span media_type;
+	struct span body;
+	int64_t retry_after_s; /* 0: none */
+};
+
+struct agent;
+
+MUST_CHECK enum err agent_new(const struct agent_config *config, struct agent **out, struct why *why);
+void agent_free(struct agent *a);
+/* The action stays valid until the next call. The reason of AGENT_FAILED is in why. */
+void agent_next(struct agent *a, struct agent_action *out, struct why *why);
+void agent_feed(struct agent *a, const struct agent_reply *reply);
+void agent_feed_key(struct agent *a, const struct key *key); /* borrowed until agent_free */
+void agent_feed_installed(struct agent *a);
+/* The action could not be carried out (no connection, disk full): ends in AGENT_FAILED. */
+void agent_feed_failure(struct agent *a, const struct why *why);

@@ -1,0 +1,59 @@
+#pragma once
+/*
+ * The configuration file as one table (schema.c): section, key, type, default, bounds, comment. Reader,
+ * writer of the commented file, and checks run off that table. INI, one value a line.
+ */
+#include "base/buf.h"
+#include "base/why.h"
+#include "core/ca/profile.h"
+#include "core/enrol/label.h"
+
+enum { CONF_PATH_MAX = 512, CONF_LISTEN_MAX = 8 };
+
+struct conf_listen {
+	char address[64];
+	uint16_t port; /* 0: any free port, told in the ready notice and in DIR/run/ports.json */
+};
+
+struct conf {
+	char dir[CONF_PATH_MAX];  /* where the file lies; relative paths start here */
+	/* [mef] */
+	char fqdn[256];
+	struct conf_listen https[CONF_LISTEN_MAX];
+	size_t https_n;
+	struct conf_listen http[CONF_LISTEN_MAX]; /* CRL and CA certificates */
+	size_t http_n;
+	char public_http[256];    /* base of CDP and AIA URIs: "http://mef.example.com:8080" */
+	char tls_cert[CONF_PATH_MAX];
+	char tls_key[CONF_PATH_MAX];
+	char device_anchors[CONF_PATH_MAX];
+	unsigned int fronts;      /* 0: one per core */
+	unsigned int signers;
+	unsigned int connections, connections_per_source;
+	int64_t handshake_timeout_s, request_timeout_s, idle_timeout_s;
+	int64_t body_max;
+	/* [ca] */
+	char ca_cert[CONF_PATH_MAX];
+	char ca_key[CONF_PATH_MAX];
+	char ca_chain[CONF_PATH_MAX]; /* above the issuing CA up to the root, PEM */
+	int64_t crl_lifetime_s, crl_overlap_s;
+	/* [keys] */
+	char master_key[CONF_PATH_MAX]; /* "file:PATH" or "credential:NAME" (systemd) */
+	/* [store] */
+	char store[CONF_PATH_MAX]; /* "sqlite:PATH" or "memory:" */
+	/* [log] */
+	bool log_json;
+	int log_level;
+	/* [profile NAME], [label NAME] */
+	struct profile_set profiles;
+	struct label_set labels;
+};
+
+/* path names the file; text is its content. Every fault is told with file, line, want and have. ERR_SYNTAX. */
+MUST_CHECK enum err conf_parse(const char *path, struct span text, struct conf *out, struct why *why);
+MUST_CHECK enum err conf_load(const char *path, struct conf *out, struct why *why);
+/* The file that `init` writes: every key with its comment; values from c. */
+void conf_write(const struct conf *c, struct buf *out);
+void conf_defaults(struct conf *out);
+/* "iot": P-256 device certificates of 90 days, label onem2m; "it": 397 days, RSA admitted. */
+MUST_CHECK enum err conf_preset(struct conf *c, const char *name, struct why *why);

@@ -1,0 +1,17 @@
+#pragma once
+/* The only door to the heap. Zeroed memory; sizes that overflow fail. */
+#include <stddef.h>
+
+void mem_free(void *p);
+void *mem_alloc(size_t size) __attribute__((malloc, malloc(mem_free, 1), warn_unused_result));
+void *mem_array(size_t count, size_t size)
+	__attribute__((malloc, malloc(mem_free, 1), warn_unused_result));
+char *mem_text(const char *text) __attribute__((malloc, malloc(mem_free, 1), warn_unused_result));
+/* As realloc: NULL leaves the old block as it was. New bytes are not zeroed. */
+void *mem_resize(void *p, size_t size) __attribute__((warn_unused_result));
+/* Overwrites and is not optimised away. */
+void mem_wipe(void *p, size_t size);
+
+/* Locals that own: `char *p __attribute__((cleanup(mem_cleanup))) = NULL;` */
+void mem_cleanup(void *pointer_to_pointer);
+#define OWNED_MEM __attribute__((cleanup(mem_cleanup)))

@@ -1,0 +1,110 @@
+#include "base/why.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct code_page pages[] = {
+#define CODE(symbol, number, kind, title, next) {CODE_##symbol, kind, #symbol, title, next},
+#include "base/codes/all.def"
+#undef CODE
+};
+
+const struct code_page *code_at(size_t index)
+{
+	return index < sizeof(pages) / sizeof(pages[0]) ? &pages[index] : NULL;
+}
+
+const struct code_page *code_find(int number)
+{
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		if ((int)pages[i].code == number)
+			return &pages[i];
+	}
+	return NULL;
+}
+
+static void make_printable(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || (unsigned char)*text == 0x7f)
+			*text = '?';
+	}
+}
+
+enum err why_set(struct why *why, enum code code, const char *clause, const char *file, int line,
+	const char *fmt, ...)
+{
+	const struct code_page *page = code_find((int)code);
+	enum err kind = page ? page->kind : ERR_BUG;
+
+	if (why->kind != OK)
+		return kind;
+	why->kind = kind;
+	why->code = code;
+	why->file = file;
+	why->line = line;
+	snprintf(why->clause, sizeof(why->clause), "%s", clause ? clause : "");
+	va_list args;
+	va_start(args, fmt);
+	vsnprintf(why->text, sizeof(why->text), fmt, args);
+	va_end(args);
+	make_printable(why->text);
+	return kind;
+}
+
+void why_clear(struct why *why)
+{
+	memset(why, 0, sizeof(*why));
+}
+
+const char *err_name(enum err kind)
+{
+	switch (kind) {
+	case OK:
+		return "OK";
+	case ERR_SYNTAX:
+		return "SYNTAX";
+	case ERR_UNSUPPORTED:
+		return "UNSUPPORTED";
+	case ERR_UNAUTHENTICATED:
+		return "UNAUTHENTICATED";
+	case ERR_FORBIDDEN:
+		return "FORBIDDEN";
+	case ERR_NOT_FOUND:
+		return "NOT_FOUND";
+	case ERR_CONFLICT:
+		return "CONFLICT";
+	case ERR_LIMIT:
+		return "LIMIT";
+	case ERR_EXPIRED:
+		return "EXPIRED";
+	case ERR_PENDING:
+		return "PENDING";
+	case ERR_NOMEM:
+		return "NOMEM";
+	case ERR_SYSTEM:
+		return "SYSTEM";
+	case ERR_CRYPTO:
+		return "CRYPTO";
+	case ERR_STORE:
+		return "STORE";
+	case ERR_BUG:
+		return "BUG";
+	}
+	return "UNKNOWN";
+}
+
+size_t why_print(const struct why *why, char *out, size_t size)
+{
+	const struct code_page *page = code_find((int)why->code);
+	const char *open = why->clause[0] ? " (" : "";
+	const char *shut = why->clause[0] ? ")" : "";
+	int n = snprintf(out, size, "OMEF-%d: %s: %s%s%s%s. Next: %s", (int)why->code,
+		page ? page->title : "Unknown failure", why->text, open, why->clause, shut,
+		page ? page->next : "Report it.");
+
+	if (n < 0)
+		return 0;
+	return (size_t)n < size ? (size_t)n : size - 1;
+}

@@ -1,0 +1,23 @@
+#pragma once
+/*
+ * From a call to a reply: a table of (path, method, handler). Knows no socket. Replies that depend on
+ * a write come after its commit, so done may run long after bind_call returned.
+ */
+#include "base/secret.h"
+#include "core/enrol/certificate.h"
+#include "core/status/crl.h"
+#include "port/random.h"
+#include "wire/call.h"
+
+struct bind_env {
+	struct enrol_env enrol;
+	struct random_source random;
+	const struct label_set *labels;
+	const struct secret *challenge_key;
+	struct span ca_chain_cms;   /* certs-only CMS: issuing CA first, then up to the root */
+	struct span issuing_ca_der; /* served at /ca/issuing.cer for AIA */
+};
+
+typedef void (*bind_done)(void *arg, const struct reply *reply);
+/* call's spans are borrowed until bind_call returns. done runs exactly once; reply is borrowed. */
+void bind_call(const struct bind_env *env, const struct call *call, bind_done done, void *arg);

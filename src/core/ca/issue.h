@@ -1,0 +1,29 @@
+#pragma once
+/*
+ * The CA engine of the signer. It verifies the CSR's signature itself, builds the certificate from the
+ * profile, and never signs bytes that a caller made.
+ */
+#include "base/buf.h"
+#include "core/ca/profile.h"
+#include "port/random.h"
+
+struct ca {
+	const struct profile_set *profiles;
+	const struct key *key;      /* borrowed */
+	struct span cert_der;       /* issuing CA certificate */
+	struct cert cert;           /* the same, parsed */
+	char cdp_uri[PROFILE_URI_MAX];
+	char aia_uri[PROFILE_URI_MAX];
+	struct random_source random;
+};
+
+/* Checks that key and certificate belong together and may sign. ERR_CRYPTO, ERR_EXPIRED. */
+MUST_CHECK enum err ca_check(const struct ca *ca, int64_t now_s, struct why *why);
+/*
+ * der_out receives the certificate; result->der points into it. Peer's faults: ERR_SYNTAX,
+ * ERR_FORBIDDEN (proof of possession, profile rule), ERR_UNSUPPORTED (key), ERR_NOT_FOUND (profile),
+ * ERR_EXPIRED (the CA certificate itself).
+ */
+MUST_CHECK enum err ca_issue(const struct ca *ca, const struct issue_order *order, int64_t now_s,
+	struct buf *der_out, struct issue_result *result, struct why *why);
+MUST_CHECK enum err ca_sign_crl(const struct ca *ca, const struct crl_order *order, struct buf *der_out, struct why *why);

@@ -1,0 +1,25 @@
+#pragma once
+/*
+ * The audit log: each event is a JSON object, chained by hash = SHA-256(prev || seq || time || event).
+ * Written in the same transaction as what it tells of.
+ */
+#include "port/store.h"
+
+struct audit_event {
+	const char *what;       /* "certificate.issued", "enrol.refused", ... */
+	const char *enrolee_id; /* NULL or "" when unknown */
+	const char *peer;       /* address */
+	const char *actor;      /* "mef", "operator" */
+	const char *serial;     /* hex, or NULL */
+	const char *detail;     /* text for people; no secrets */
+	int code;               /* OMEF code of a refusal, 0 for none */
+};
+
+MUST_CHECK enum err audit_write(struct store *store, const struct audit_event *event, int64_t now_s, struct why *why);
+struct audit_report {
+	uint64_t rows;
+	uint64_t bad_seq; /* 0: the chain holds */
+	uint8_t head[32];
+};
+/* Walks the whole chain. OK also when a row is bad: then bad_seq names it and why says how. */
+MUST_CHECK enum err audit_verify(struct store *store, struct audit_report *out, struct why *why);

@@ -1,0 +1,46 @@
+#pragma once
+/*
+ * Typed, length-bounded frames over a socket pair, many calls in flight, descriptors ride along on
+ * control channels. Frame: u32 length of what follows, u16 type, u32 id, payload. An unknown type or
+ * an ill-sized frame closes the channel: the table of a channel is its whole vocabulary.
+ */
+#include "base/span.h"
+#include "base/why.h"
+#include "net/loop.h"
+
+enum { IPC_HEAD_SIZE = 10 };
+
+struct ipc_type {
+	uint16_t type;
+	uint32_t max_payload;
+};
+
+struct ipc_vocabulary {
+	const char *name; /* "front-registrar" */
+	const struct ipc_type *types;
+	size_t n;
+};
+
+struct ipc;
+
+struct ipc_handler {
+	/* payload is borrowed; fd is -1 or owned by the callee. */
+	void (*frame)(void *arg, uint16_t type, uint32_t id, struct span payload, int fd);
+	/* The channel is dead (peer gone, bad frame): why tells. The callee frees the channel. */
+	void (*closed)(void *arg, const struct why *why);
+	void *arg;
+};
+
+/* Takes the descriptor (non-blocking stream socket). */
+MUST_CHECK enum err ipc_new(struct loop *l, int fd, const struct ipc_vocabulary *v, const struct ipc_handler *h,
+	struct ipc **out, struct why *why);
+void ipc_free(struct ipc *c);
+/* Queues; frames of one turn leave in one write. ERR_LIMIT when the peer does not read. */
+MUST_CHECK enum err ipc_send(struct ipc *c, uint16_t type, uint32_t id, struct span payload, struct why *why);
+/* Sends with a descriptor, which is closed here afterwards. */
+MUST_CHECK enum err ipc_send_fd(struct ipc *c, uint16_t type, uint32_t id, struct span payload, int fd, struct why *why);
+MUST_CHECK enum err ipc_pair(int fds[2], struct why *why); /* close-on-exec, non-blocking */
+
+/* Pure part, for tests and fuzzing: one frame from the front of `in`; *used 0: need more. */
+MUST_CHECK enum err ipc_frame_parse(const struct ipc_vocabulary *v, struct span in, size_t *used, uint16_t *type,
+	uint32_t *id, struct span *payload, struct why *why);

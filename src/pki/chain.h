@@ -1,0 +1,26 @@
+#pragma once
+/* Path validation (RFC 5280 6) against explicit anchors only; never the system's store. */
+#include "pki/cert.h"
+#include "pki/key.h"
+
+struct anchors; /* a set of trust anchors, opaque */
+
+void anchors_free(struct anchors *a);
+void anchors_cleanup(struct anchors **a);
+#define OWNED_ANCHORS __attribute__((cleanup(anchors_cleanup)))
+/* From PEM text; at least one certificate. Anchors need not be self-signed. */
+MUST_CHECK enum err anchors_parse_pem(struct span pem, struct anchors **out, struct why *why);
+MUST_CHECK enum err anchors_add(struct anchors *a, struct span der, struct why *why);
+
+enum chain_use { CHAIN_ANY, CHAIN_CLIENT, CHAIN_SERVER };
+
+/*
+ * Validates leaf through intermediates (DER each) to an anchor at now_s. anchor_out: SHA-256 of the
+ * anchor that ended the path. ERR_FORBIDDEN with the reason ("expired", "unknown issuer"...).
+ */
+MUST_CHECK enum err chain_check(const struct anchors *a, struct span leaf, const struct span *intermediates, size_t n,
+	enum chain_use use, int64_t now_s, uint8_t anchor_out[32], struct why *why);
+/* RFC 9525: does the certificate's dNSName cover this host? No CN, no wildcards (TS-0003 10.1.1). */
+MUST_CHECK enum err chain_check_host(const struct cert *cert, struct span host, struct why *why);
+/* Signature and dates of a CRL, then whether the serial is on it. ERR_FORBIDDEN when revoked. */
+MUST_CHECK enum err chain_check_crl(struct span crl_der, struct span issuer_cert, struct span serial, int64_t now_s, struct why *why);

@@ -1,0 +1,177 @@
+#pragma once
+/*
+ * Everything that outlives a process: enrolees, their credentials, issued certificates, sealed
+ * secrets, CRLs and the audit log. Synchronous, one caller; writes only between begin and commit.
+ * After commit() returned OK the writes survive power loss. Texts and spans in results live in the
+ * arena that the caller passes, or, for `each` callbacks, until the callback returns.
+ * One contract suite (tests/contract/test_store.c) runs on every implementation.
+ */
+#include "base/arena.h"
+#include "base/why.h"
+
+enum {
+	STORE_ID_MAX = 128,     /* enrolee id: letters, digits, . _ - : @ */
+	STORE_VALUE_MAX = 512,  /* identity and credential values */
+	STORE_LABEL_MAX = 128,
+	STORE_PROFILE_MAX = 32,
+	STORE_SERIAL_MAX = 20,
+	STORE_NONCE_SIZE = 16,
+	STORE_PAGE_MAX = 1000,
+	STORE_EVENT_MAX = 4096,
+};
+
+/* The identifier type that the MEF associates with a client (TS-0003 10.1.4, 8.3.6.2). */
+enum entity_type {
+	ENTITY_NODE = 1, /* M2M-Node-ID, a URI such as urn:gsma:imei:... */
+	ENTITY_CSE = 2,  /* CSE-ID as the CSE's public domain name */
+	ENTITY_AE = 3,   /* AE-ID as a URI */
+	ENTITY_FQDN = 4, /* a host name: gateways, plain IT devices */
+};
+
+enum enrolee_state {
+	ENROLEE_ENABLED = 1,
+	ENROLEE_DISABLED = 2,
+};
+
+struct enrolee {
+	const char *id; /* operator's handle, unique */
+	enum entity_type entity_type;
+	const char *entity_id; /* goes into the certificate; unique per type */
+	enum enrolee_state state;
+	const char *label;   /* free text for people */
+	const char *profile; /* certificate profile; "" takes the label's */
+	int64_t created_s;
+	int64_t changed_s;
+};
+
+/* How a client shows who it is. Values are unique per kind and anchor. */
+enum credential_kind {
+	CREDENTIAL_DEVICE = 1,  /* device certificate: hardware id in an otherName (san_text form) */
+	CREDENTIAL_SERIAL = 2,  /* device certificate: subject serialNumber (802.1AR) */
+	CREDENTIAL_FQDN = 3,    /* dNSName; also CSE-ID certificates */
+	CREDENTIAL_URI = 4,     /* URI: AE-ID and Node-ID certificates */
+	CREDENTIAL_KEY = 5,     /* raw public key: "sha-256;<base64url>" of the SPKI (RFC 6920) */
+	CREDENTIAL_CERT = 6,    /* this very certificate: SHA-256 of its DER, hex */
+};
+
+struct credential {
+	enum credential_kind kind;
+	const char *value;
+	uint8_t anchor[32]; /* SHA-256 of the one anchor that may vouch; all zero: any explicit anchor */
+};
+
+enum issued_state {
+	ISSUED_VALID = 1,
+	ISSUED_REVOKED = 2,
+};
+
+struct issued {
+	struct span serial; /* big-endian, unique */
+	const char *enrolee_id;
+	const char *profile;
+	const char *est_label;
+	int64_t issued_s;
+	int64_t not_before_s;
+	int64_t not_after_s;
+	struct span der;
+	uint8_t spki_sha256[32];
+	uint8_t csr_sha256[32];
+	struct span nonce; /* challenge nonce, STORE_NONCE_SIZE octets, unique; empty: none was used */
+	enum issued_state state;
+	int64_t revoked_s;
+	uint8_t reason;
+};
+
+struct crl_row {
+	uint64_t number;
+	int64_t this_update_s;
+	int64_t next_update_s;
+	uint64_t revision; /* store revision of revocations that it covers */
+	struct span der;
+};
+
+struct audit_row {
+	uint64_t seq; /* from 1, without gaps */
+	int64_t time_s;
+	const char *event; /* one JSON object, canonical text; what is hashed */
+	uint8_t prev[32];
+	uint8_t hash[32];
+};
+
+struct store_counts {
+	uint64_t enrolees, enrolees_disabled, issued, revoked, audit;
+};
+
+struct enrolee_filter {
+	const char *after_id; /* keyset page: ids above this; "" from the start */
+	const char *text;     /* part of id, entity id or label; "" for all */
+	int state;            /* 0 for all */
+	size_t limit;         /* 1..STORE_PAGE_MAX */
+};
+
+struct issued_filter {
+	struct span after;      /* keyset page: serials above; empty from the start */
+	const char *enrolee_id; /* "" for all */
+	int state;              /* 0 for all */
+	int64_t expires_before_s; /* 0 for all */
+	size_t limit;
+};
+
+typedef enum err (*enrolee_each)(void *arg, const struct enrolee *e, struct why *why);
+typedef enum err (*credential_each)(void *arg, const char *enrolee_id, const struct credential *c, struct why *why);
+typedef enum err (*issued_each)(void *arg, const struct issued *i, struct why *why);
+typedef enum err (*audit_each)(void *arg, const struct audit_row *row, struct why *why);
+
+struct store_ops {
+	/* Transactions. mark/undo nest one level inside: a failed request leaves no trace in the batch. */
+	enum err (*begin)(void *self, struct why *why);
+	enum err (*commit)(void *self, struct why *why);
+	void (*rollback)(void *self);
+	enum err (*mark)(void *self, struct why *why);
+	enum err (*release)(void *self, struct why *why);
+	void (*undo)(void *self);
+
+	/* Enrolees. add: ERR_CONFLICT when id or (entity type, entity id) is taken. remove deletes the
+	 * credentials too and fails with ERR_CONFLICT while unexpired, unrevoked certificates exist. */
+	enum err (*enrolee_add)(void *self, const struct enrolee *e, struct why *why);
+	enum err (*enrolee_set_state)(void *self, const char *id, enum enrolee_state state, int64_t now_s, struct why *why);
+	enum err (*enrolee_remove)(void *self, const char *id, int64_t now_s, struct why *why);
+	enum err (*enrolee_find)(void *self, const char *id, struct arena *arena, struct enrolee *out, struct why *why);
+	enum err (*enrolee_list)(void *self, const struct enrolee_filter *filter, enrolee_each each, void *arg, struct why *why);
+	enum err (*credential_add)(void *self, const char *enrolee_id, const struct credential *c, struct why *why);
+	enum err (*credential_list)(void *self, const char *enrolee_id, credential_each each, void *arg, struct why *why);
+	/* Calls each for every credential of that kind and value, whatever its anchor. */
+	enum err (*credential_match)(void *self, enum credential_kind kind, const char *value, credential_each each, void *arg, struct why *why);
+
+	/* Certificates. add: ERR_CONFLICT when the serial or the nonce exists. revoke: ERR_NOT_FOUND,
+	 * ERR_CONFLICT when revoked already; bumps the revocation revision. */
+	enum err (*issued_add)(void *self, const struct issued *i, struct why *why);
+	enum err (*issued_find)(void *self, struct span serial, struct arena *arena, struct issued *out, struct why *why);
+	enum err (*issued_by_nonce)(void *self, struct span nonce, struct arena *arena, struct issued *out, struct why *why);
+	enum err (*issued_list)(void *self, const struct issued_filter *filter, issued_each each, void *arg, struct why *why);
+	enum err (*issued_revoke)(void *self, struct span serial, uint8_t reason, int64_t now_s, struct why *why);
+	/* Revoked and not_after_s >= now_s, in serial order; der and texts are empty here. */
+	enum err (*revoked_list)(void *self, int64_t now_s, issued_each each, void *arg, struct why *why);
+	enum err (*revocation_revision)(void *self, uint64_t *out, struct why *why);
+
+	/* CRL: the newest one. put: ERR_CONFLICT unless the number is above the stored one. */
+	enum err (*crl_put)(void *self, const struct crl_row *row, struct why *why);
+	enum err (*crl_get)(void *self, struct arena *arena, struct crl_row *out, struct why *why);
+
+	/* Sealed secrets by name; put replaces. */
+	enum err (*secret_put)(void *self, const char *name, struct span sealed, struct why *why);
+	enum err (*secret_get)(void *self, const char *name, struct arena *arena, struct span *out, struct why *why);
+
+	/* Audit log: append-only, seq must be head + 1. head: seq 0 and zero hash when empty. */
+	enum err (*audit_head)(void *self, uint64_t *seq, uint8_t hash[32], struct why *why);
+	enum err (*audit_add)(void *self, const struct audit_row *row, struct why *why);
+	enum err (*audit_list)(void *self, uint64_t from_seq, size_t limit, audit_each each, void *arg, struct why *why);
+
+	enum err (*counts)(void *self, struct store_counts *out, struct why *why);
+	void (*free)(void *self);
+};
+
+struct store {
+	void *self;
+	const struct store_ops *ops;
+};
