@@ -1,8 +1,8 @@
 #pragma once
 /*
- * A bounded reader and writer of DER on OpenSSL's ASN.1 primitives, for the places where decoding the
- * whole object would also decode its key. Sticky like base/cursor.h: one der_done() decides. Indefinite
- * lengths, non-minimal lengths and tag numbers above 30 are refused.
+ * A bounded reader and writer of DER, for the places where letting OpenSSL decode the whole object would
+ * also decode its key. Sticky like base/cursor.h: one der_done() decides. Indefinite lengths,
+ * non-minimal lengths and tag numbers above 30 are refused. Nothing is copied or allocated when reading.
  */
 #include "base/buf.h"
 
@@ -41,12 +41,17 @@ struct der_item der_next(struct der *d);            /* any tag */
 uint8_t der_peek(const struct der *d);              /* identifier octet, 0 at the end */
 struct der_item der_take(struct der *d, uint8_t tag); /* bad when the tag differs */
 bool der_take_if(struct der *d, uint8_t tag, struct der_item *out); /* optional elements */
-struct der der_enter(struct der *d, uint8_t tag);   /* reader over the contents of a constructed item */
+/* Reader over the contents of an item; bad when d is. What goes wrong inside does not reach d. */
+struct der der_enter(struct der *d, uint8_t tag);
 bool der_take_bool(struct der *d);
-/* Positive INTEGER without sign octet. */
+/* INTEGER, not negative, without sign octet; zero is the one octet 0. */
 struct span der_take_uint(struct der *d);
 /* BIT STRING with no unused bits. */
 struct span der_take_bits(struct der *d);
+/* Named bit list of at most 16 bits: bit 0 of the list is 1 << 0 (enum key_usage). */
+uint16_t der_take_flags(struct der *d);
+/* Contents octets of an OBJECT IDENTIFIER that is well-formed (X.690 8.19). */
+struct span der_take_oid(struct der *d);
 /* UTCTime or GeneralizedTime of RFC 5280 4.1.2.5 to unix seconds. */
 int64_t der_take_time(struct der *d);
 bool der_done(const struct der *d);                 /* nothing bad, nothing left */
@@ -59,3 +64,5 @@ void der_put_oid(struct buf *out, struct span contents);
 void der_put_bits(struct buf *out, struct span bytes, unsigned int unused);
 /* UTCTime up to 2049, GeneralizedTime from 2050 (RFC 5280 4.1.2.5). */
 void der_put_time(struct buf *out, int64_t unix_s);
+void der_put_bool(struct buf *out, bool v);
+void der_put_flags(struct buf *out, uint16_t flags); /* named bit list, trailing zero bits dropped */
