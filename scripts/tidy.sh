@@ -1,0 +1,30 @@
+#!/bin/bash
+# Three readers of the source: clang-tidy, cppcheck, gcc -fanalyzer. Arguments: files, else all of src/.
+set -uo pipefail
+. "$(dirname "$0")/_run.sh"
+
+scripts/install-deps.sh build tidy || exit 1
+loudly cmake --preset tidy || exit 1
+files=("$@")
+[ ${#files[@]} -gt 0 ] || mapfile -t files < <(find src -name '*.c' | sort)
+bad=0
+
+say "clang-tidy: ${#files[@]} files"
+printf '%s\n' "${files[@]}" | loudly xargs -P "$JOBS" -n 4 clang-tidy -p build/tidy --quiet || bad=1
+
+say "cppcheck"
+loudly cppcheck --enable=warning,performance,portability --inline-suppr --std=c11 -q -j "$JOBS" \
+	--error-exitcode=1 --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+	-I src -D_DEFAULT_SOURCE '-DOMEF_VERSION="0"' "${files[@]}" || bad=1
+
+say "gcc -fanalyzer"
+rm -rf build/analyze/out && mkdir -p build/analyze/out
+flags="-std=c17 -D_DEFAULT_SOURCE -DOMEF_VERSION=\"0\" -Isrc -O1 -fanalyzer -c"
+printf '%s\n' "${files[@]}" | loudly xargs -P "$JOBS" -I{} sh -c \
+	'echo "   $2"; gcc $1 "$2" -o build/analyze/out/$$.o' sh "$flags" {} | tee build/analyze/out/log
+if grep -q 'warning:' build/analyze/out/log; then
+	bad=1
+fi
+
+[ "$bad" -eq 0 ] && say "nothing found" || say "findings above"
+exit "$bad"
