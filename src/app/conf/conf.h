@@ -8,7 +8,7 @@
 #include "core/ca/profile.h"
 #include "core/enrol/label.h"
 
-enum { CONF_PATH_MAX = 512, CONF_LISTEN_MAX = 8 };
+enum { CONF_PATH_MAX = 512, CONF_LISTEN_MAX = 8, CONF_BODY_MAX = 65536 };
 
 struct conf_listen {
 	char address[64];
@@ -48,6 +48,18 @@ struct conf {
 	struct profile_set profiles;
 	struct label_set labels;
 };
+
+/*
+ * The rows of the table, for `openmef help conf` and the manual page. section is "mef", "profile", ...;
+ * value is the default as text, NULL where a value must be given.
+ */
+struct conf_row {
+	const char *section;
+	const char *name;
+	const char *value;
+	const char *comment;
+};
+bool conf_row_at(size_t index, struct conf_row *out);
 
 /* path names the file; text is its content. Every fault is told with file, line, want and have. ERR_SYNTAX. */
 MUST_CHECK enum err conf_parse(const char *path, struct span text, struct conf *out, struct why *why);

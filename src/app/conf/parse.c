@@ -1,0 +1,190 @@
+#include "app/conf/schema.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+
+enum { CONF_FILE_MAX = 256 * 1024 };
+
+struct reading {
+	const char *path;
+	struct span rest;
+	unsigned int line;
+	struct conf *conf;
+	struct why *why;
+};
+
+/* inih asks for lines like fgets; counting them here gives line numbers without its build option. */
+static char *next_line(char *out, int size, void *stream)
+{
+	struct reading *r = stream;
+	size_t n = span_find(r->rest, '\n');
+	size_t take = n < r->rest.n ? n + 1 : n;
+
+	if (r->rest.n == 0)
+		return NULL;
+	r->line++;
+	if (take + 1 > (size_t)size)
+		take = (size_t)size - 1; /* inih then reports the rest as a broken line */
+	memcpy(out, r->rest.p, take);
+	out[take] = '\0';
+	r->rest = span_from(r->rest, take);
+	return out;
+}
+
+static enum err refuse(struct reading *r, const char *section, const char *name, const struct why *cause)
+{
+	if (r->why->kind != OK)
+		return r->why->kind;
+	return WHY(r->why, CONF_VALUE, "", "%s:%u: [%s] %s: %s", r->path, r->line, section, name, cause->text);
+}
+
+static void *profile_of(struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->profiles.n; i++) {
+		if (strcmp(c->profiles.items[i].name, name) == 0)
+			return &c->profiles.items[i];
+	}
+	if (c->profiles.n == PROFILES_MAX)
+		return NULL;
+	struct profile *p = &c->profiles.items[c->profiles.n];
+	memset(p, 0, sizeof(*p));
+	if (!text_is_name(span_text(name), "._-") || !text_copy(p->name, sizeof(p->name), span_text(name)))
+		return NULL;
+	conf_section_defaults("profile", p);
+	c->profiles.n++;
+	return p;
+}
+
+static void *label_of(struct conf *c, const char *name)
+{
+	if (strcmp(name, "default") == 0)
+		name = "";
+	for (size_t i = 0; i < c->labels.n; i++) {
+		if (strcmp(c->labels.items[i].name, name) == 0)
+			return &c->labels.items[i];
+	}
+	if (c->labels.n == LABELS_MAX)
+		return NULL;
+	struct est_label *l = &c->labels.items[c->labels.n];
+	memset(l, 0, sizeof(*l));
+	if ((name[0] && !text_is_name(span_text(name), "._-"))
+		|| !text_copy(l->name, sizeof(l->name), span_text(name)))
+		return NULL;
+	conf_section_defaults("label", l);
+	c->labels.n++;
+	return l;
+}
+
+/* "profile device" is section "profile", instance "device". */
+static void *base_of(struct reading *r, const char *section, struct span *kind)
+{
+	struct span all = span_text(section);
+	size_t blank = span_find(all, ' ');
+	const char *instance = blank < all.n ? section + blank + 1 : "";
+
+	*kind = span_first(all, blank);
+	if (span_is(*kind, "profile") && instance[0])
+		return profile_of(r->conf, instance);
+	if (span_is(*kind, "label") && instance[0])
+		return label_of(r->conf, instance);
+	if (span_is(*kind, "profile") || span_is(*kind, "label") || instance[0])
+		return NULL;
+	return r->conf;
+}
+
+static int on_pair(void *user, const char *section, const char *name, const char *value)
+{
+	struct reading *r = user;
+	struct span kind = {0};
+	struct why cause = {0};
+	void *base = base_of(r, section, &kind);
+	const struct conf_key *key = base ? conf_key_find(kind, span_text(name)) : NULL;
+
+	if (!base)
+		WHY(r->why, CONF_SYNTAX, "", "%s:%u: [%s] is no section, or one too many", r->path, r->line, section);
+	else if (!key)
+		WHY(r->why, CONF_SYNTAX, "", "%s:%u: [%s] has no key '%s'", r->path, r->line, section, name);
+	else if (key->type->set(base, key, span_text(value), &cause) != OK)
+		refuse(r, section, name, &cause);
+	return r->why->kind == OK;
+}
+
+static enum err check_profiles(const char *path, const struct conf *c, struct why *why)
+{
+	for (size_t i = 0; i < c->profiles.n; i++) {
+		struct why cause = {0};
+		if (profile_check(&c->profiles.items[i], &cause) != OK)
+			return WHY(why, CONF_VALUE, "", "%s: [profile %s]: %s", path, c->profiles.items[i].name,
+				cause.text);
+	}
+	for (size_t i = 0; i < c->labels.n; i++) {
+		const struct est_label *l = &c->labels.items[i];
+		if (!profile_find(&c->profiles, l->profile))
+			return WHY(why, CONF_MISSING, "", "%s: [label %s]: want a section [profile %s]", path,
+				l->name[0] ? l->name : "default", l->profile);
+	}
+	return OK;
+}
+
+static enum err check_whole(const char *path, const struct conf *c, struct why *why)
+{
+	if (!c->fqdn[0])
+		return WHY(why, CONF_MISSING, "", "%s: [mef] fqdn: want the MEF's domain name", path);
+	if (c->labels.n == 0)
+		return WHY(why, CONF_MISSING, "", "%s: want at least one section [label default]", path);
+	if (c->crl_overlap_s >= c->crl_lifetime_s)
+		return WHY(why, CONF_VALUE, "", "%s: [ca] crl_overlap: want less than crl_lifetime", path);
+	return check_profiles(path, c, why);
+}
+
+static void set_dir(const char *path, struct conf *out)
+{
+	const char *slash = strrchr(path, '/');
+	struct span dir = slash ? span_of(path, (size_t)(slash - path)) : span_text(".");
+
+	if (!text_copy(out->dir, sizeof(out->dir), dir.n ? dir : span_text("/")))
+		out->dir[0] = '\0';
+}
+
+enum err conf_parse(const char *path, struct span text, struct conf *out, struct why *why)
+{
+	struct reading r = {path, text, 0, out, why};
+
+	conf_defaults(out);
+	out->profiles.n = 0;
+	out->labels.n = 0;
+	set_dir(path, out);
+	if (text.n > CONF_FILE_MAX || (text.n && memchr(text.p, 0, text.n)))
+		return WHY(why, CONF_SYNTAX, "", "%s: want text of at most %d bytes", path, CONF_FILE_MAX);
+	/* One value a line, long lists admitted; the library's own defaults cut at 200 bytes. */
+	ini_allow_multiline = false;
+	ini_use_stack = false;
+	ini_max_line = 4096;
+	ini_initial_alloc = 4096;
+	int line = ini_parse_stream(next_line, &r, on_pair, &r);
+	if (why->kind != OK)
+		return why->kind;
+	if (line != 0)
+		return WHY(why, CONF_SYNTAX, "", "%s:%d: want [section] or key = value", path, line);
+	return check_whole(path, out, why);
+}
+
+enum err conf_load(const char *path, struct conf *out, struct why *why)
+{
+	OWNED_BUF struct buf text = BUF(CONF_FILE_MAX + 1);
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		return WHY(why, CONF_FILE, "", "%s: %s", path, strerror(errno));
+	uint8_t *to = buf_room(&text, CONF_FILE_MAX);
+	size_t n = to ? fread(to, 1, CONF_FILE_MAX, file) : 0;
+	bool failed = !to || ferror(file);
+	fclose(file);
+	if (failed)
+		return WHY(why, CONF_FILE, "", "%s: %s", path, strerror(errno));
+	buf_grew(&text, n);
+	return conf_parse(path, buf_span(&text), out, why);
+}

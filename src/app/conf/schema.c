@@ -1,0 +1,104 @@
+#include "app/conf/schema.h"
+
+#include <stddef.h>
+
+#define ROW(owner, section, name, type, field, min, max, value, comment) \
+	{section, name, &conf_type_##type, offsetof(struct owner, field), sizeof(((struct owner *)0)->field), \
+		min, max, value, comment}
+#define CONF(...) ROW(conf, __VA_ARGS__)
+#define PROFILE(...) ROW(profile, "profile", __VA_ARGS__)
+#define LABEL(...) ROW(est_label, "label", __VA_ARGS__)
+
+enum { DAY = 86400, YEAR = 365 * DAY };
+
+const struct conf_key conf_schema[] = {
+	CONF("mef", "fqdn", text, fqdn, 1, 253, NULL,
+		"Fully qualified domain name of this MEF; clients check it against the TLS certificate."),
+	CONF("mef", "https", https, https, 1, CONF_LISTEN_MAX, "0.0.0.0:8443",
+		"Where to listen for EST over TLS: address:port, several parted by commas; port 0 takes any free one."),
+	CONF("mef", "http", http, http, 0, CONF_LISTEN_MAX, "0.0.0.0:8080",
+		"Where to serve CRL and CA certificates over plain HTTP; empty: nowhere."),
+	CONF("mef", "public_http", text, public_http, 0, 255, "",
+		"Base of the CRL and CA addresses written into certificates, as clients reach it: http://mef.example.com:8080; empty: none."),
+	CONF("mef", "tls_cert", text, tls_cert, 1, CONF_PATH_MAX - 1, "ca/mef-tls.cert.pem",
+		"TLS server certificate, then its chain, PEM."),
+	CONF("mef", "tls_key", text, tls_key, 1, CONF_PATH_MAX - 1, "ca/mef-tls.key.pem",
+		"Its private key, encrypted PKCS#8."),
+	CONF("mef", "device_anchors", text, device_anchors, 0, CONF_PATH_MAX - 1, "anchors/devices.pem",
+		"Explicit trust anchors for third-party device certificates, PEM; apart from this MEF's own CA. The file may be empty."),
+	CONF("mef", "fronts", number, fronts, 0, 64, "0", "Processes that take connections; 0: one per core."),
+	CONF("mef", "signers", number, signers, 0, 64, "0", "Processes that hold the CA key; 0: one per core."),
+	CONF("mef", "connections", number, connections, 1, 100000, "10000", "Open connections per front."),
+	CONF("mef", "connections_per_source", number, connections_per_source, 1, 100000, "256",
+		"Open connections per front from one address."),
+	CONF("mef", "handshake_timeout", duration, handshake_timeout_s, 1, 600, "10s", "Longest TLS handshake."),
+	CONF("mef", "request_timeout", duration, request_timeout_s, 1, 600, "30s", "First to last byte of a request."),
+	CONF("mef", "idle_timeout", duration, idle_timeout_s, 1, 3600, "60s", "Silence between requests of a connection."),
+	CONF("mef", "body_max", size, body_max, 1024, CONF_BODY_MAX, "65536", "Largest request body in bytes."),
+	CONF("ca", "cert", text, ca_cert, 1, CONF_PATH_MAX - 1, "ca/issuing.cert.pem", "Issuing CA certificate, PEM."),
+	CONF("ca", "key", text, ca_key, 1, CONF_PATH_MAX - 1, "ca/issuing.key.pem", "Its private key, encrypted PKCS#8."),
+	CONF("ca", "chain", text, ca_chain, 0, CONF_PATH_MAX - 1, "ca/root.cert.pem",
+		"CA certificates above the issuing one, up to the root, PEM; given to clients by cacerts."),
+	CONF("ca", "crl_lifetime", duration, crl_lifetime_s, 60, YEAR, "7d", "nextUpdate minus thisUpdate of a CRL."),
+	CONF("ca", "crl_overlap", duration, crl_overlap_s, 0, YEAR, "1d",
+		"A new CRL is published this long before the old one ends, and at once on each revocation."),
+	CONF("keys", "master", text, master_key, 1, CONF_PATH_MAX - 1, "file:secret/master.key",
+		"Key that protects private keys and stored secrets: file:PATH (mode 0600, 64 hex digits) or credential:NAME (systemd LoadCredential)."),
+	CONF("store", "database", text, store, 1, CONF_PATH_MAX - 1, "sqlite:openmef.db",
+		"sqlite:PATH, or memory: for experiments that forget everything."),
+	CONF("log", "json", yes_no, log_json, 0, 1, "no", "Log JSON lines instead of text."),
+	CONF("log", "level", log_level, log_level, 0, 3, "info", "debug, info, warn or error."),
+	PROFILE("validity", duration, validity_s, 60, 100 * (uint64_t)YEAR, "90d", "Lifetime of a certificate."),
+	PROFILE("backdate", duration, backdate_s, 0, DAY, "5min",
+		"notBefore lies this much in the past, for devices whose clock is slow."),
+	PROFILE("keys", profile_keys, keys, 1, PROFILE_KEYS_MAX, "P-256", "Subject keys admitted: P-256, P-384, RSA-2048, RSA-3072, RSA-4096."),
+	PROFILE("key_usage", key_usage, key_usage, 0, 0, "digitalSignature", "Key usage bits written into the certificate."),
+	PROFILE("ekus", profile_ekus, ekus, 0, CERT_EKU_MAX, "clientAuth",
+		"Extended key usages written into the certificate: clientAuth, serverAuth or dotted OIDs."),
+	PROFILE("sans", san_kinds, san_kinds, 0, 0, "dns, uri", "Kinds of subjectAltName admitted: dns, uri, other, ip."),
+	PROFILE("san_required", yes_no, san_required, 0, 1, "yes", "Refuse to issue without a subjectAltName."),
+	PROFILE("suffixes", suffixes, suffixes, 0, PROFILE_SUFFIXES_MAX, "",
+		"DNS names and URI hosts must end in one of these; 'urn:...' admits URIs that begin so. Empty: any."),
+	PROFILE("suid_ekus", yes_no, suid_ekus, 0, 1, "no",
+		"Write security usage identifiers as extended key usages (oneM2M assigns no OIDs: needs suid_arc)."),
+	PROFILE("suid_arc", text, suid_arc, 0, 63, "", "Dotted OID arc for suid_ekus."),
+	LABEL("profile", text, profile, 1, STORE_PROFILE_MAX - 1, "device", "Certificate profile of requests under this label."),
+	LABEL("challenge", challenge, challenge, 0, 0, "accepted",
+		"required: the CSR must echo the challengePassword from csrattrs; accepted: it may."),
+	LABEL("bind_tls", yes_no, bind_tls, 0, 1, "no", "A challenge is good only in the TLS session that fetched it."),
+	LABEL("challenge_ttl", duration, challenge_ttl_s, 10, DAY, "10min", "Lifetime of a challenge."),
+	LABEL("reuse_key", yes_no, reuse_key, 0, 1, "yes", "simplereenroll may keep the key."),
+	LABEL("ask_key", ask_key, ask_key, 0, 0, "any", "Key asked for in csrattrs: any, P-256, P-384, RSA-2048, RSA-3072, RSA-4096."),
+	LABEL("ask_ekus", label_ekus, ask_ekus, 0, 4, "", "Extended key usages asked for in csrattrs and checked in the CSR."),
+};
+
+const size_t conf_schema_n = sizeof(conf_schema) / sizeof(conf_schema[0]);
+
+const struct conf_key *conf_key_find(struct span section, struct span name)
+{
+	for (size_t i = 0; i < conf_schema_n; i++) {
+		if (span_is(section, conf_schema[i].section) && span_is(name, conf_schema[i].name))
+			return &conf_schema[i];
+	}
+	return NULL;
+}
+
+void conf_section_defaults(const char *section, void *base)
+{
+	for (size_t i = 0; i < conf_schema_n; i++) {
+		const struct conf_key *key = &conf_schema[i];
+		struct why why = {0};
+		if (key->value && strcmp(key->section, section) == 0
+			&& key->type->set(base, key, span_text(key->value), &why) != OK)
+			__builtin_trap(); /* a default that its own row refuses: tests/unit/app_conf sees it */
+	}
+}
+
+bool conf_row_at(size_t index, struct conf_row *out)
+{
+	if (index >= conf_schema_n)
+		return false;
+	const struct conf_key *key = &conf_schema[index];
+	*out = (struct conf_row){key->section, key->name, key->value, key->comment};
+	return true;
+}
