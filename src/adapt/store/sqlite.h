@@ -1,0 +1,28 @@
+#pragma once
+/*
+ * The store in one SQLite file (write-ahead log, every commit synced). Several processes may have
+ * it open; one writes at a time, the others wait for it up to busy_timeout_ms. A file from an older
+ * version is brought up to date on opening; one from a newer version is refused.
+ */
+#include "port/store.h"
+
+enum store_sqlite_mode {
+	STORE_SQLITE_CREATE,   /* makes the file (mode 0600) when it is missing */
+	STORE_SQLITE_EXISTING, /* ERR_NOT_FOUND when it is missing */
+};
+
+struct store_sqlite_options {
+	int busy_timeout_ms; /* how long a writer waits for another one */
+};
+
+#define STORE_SQLITE_OPTIONS ((struct store_sqlite_options){.busy_timeout_ms = 5000})
+
+/*
+ * Freed by (*out)->ops->free((*out)->self); the struct store goes with it. ERR_NOT_FOUND, ERR_STORE
+ * (codes STORE_OPEN, _BUSY, _FULL, _DAMAGED, _READONLY, _IO, _FUTURE, _FOREIGN), ERR_NOMEM.
+ * After ERR_STORE inside a transaction all of it is undone; call rollback and begin anew.
+ */
+MUST_CHECK enum err store_sqlite_open(
+	const char *path, enum store_sqlite_mode mode, struct store **out, struct why *why);
+MUST_CHECK enum err store_sqlite_open_with(const char *path, enum store_sqlite_mode mode,
+	const struct store_sqlite_options *options, struct store **out, struct why *why);
