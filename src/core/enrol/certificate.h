@@ -16,17 +16,33 @@ struct enrol_env {
 };
 
 struct enrol_ask {
-	struct client_facts facts;
-	const struct est_label *label;
+	const struct client *client;  /* from client_find; all of it valid until enrol_certificate returns */
+	const char *address;          /* of the peer, for the audit log */
+	const struct est_label *label; /* lives until done */
 	bool reenrol;
 	struct span csr;            /* DER */
 	struct span nonce;          /* of the checked challenge; empty: none was echoed */
-	enum err challenge_err;     /* OK, or what challenge_check said */
-	const struct why *challenge_why;
+	enum err challenge_err;     /* OK (also when none was echoed), or what challenge_check said */
+	const struct why *challenge_why; /* its reason; may be NULL when challenge_err is OK */
 };
 
-/* cert: DER, borrowed. On failure why holds the reason; a refusal has been audited. */
+/*
+ * cert: DER, borrowed, empty unless err is OK. why is never NULL and holds the reason of a failure.
+ * A refusal has been audited; when that was impossible the store's failure is told instead.
+ */
 typedef void (*enrol_done)(void *arg, enum err err, struct span cert, const struct why *why);
 
-/* Copies what it needs from ask. done runs exactly once, after the commit or at a refusal's commit. */
+/*
+ * Copies what it needs from ask. done runs exactly once: in a batch_flush after the commit that holds
+ * the row or the refusal's audit event, or at once when nothing could be written.
+ */
 void enrol_certificate(const struct enrol_env *env, const struct enrol_ask *ask, enrol_done done, void *arg);
+
+/* A request refused before it became an ask: no client, unknown client, a wrong challenge at csrattrs. */
+struct enrol_refusal {
+	const char *enrolee_id; /* NULL or "" when unknown */
+	const char *address;
+	const struct why *why;  /* kind and code of the refusal; copied */
+};
+/* Audits, then runs done with that very reason, as enrol_certificate would. */
+void enrol_refuse(const struct enrol_env *env, const struct enrol_refusal *refusal, enrol_done done, void *arg);

@@ -3,18 +3,24 @@
 #include "core/enrol/label.h"
 #include "pki/cert.h"
 
+/* The values of wire/call.h's enum peer_trust, which core may not see; bind asserts that both agree. */
+enum client_trust {
+	CLIENT_ANONYMOUS = 0,
+	CLIENT_OWN = 1,
+	CLIENT_THIRD_PARTY = 2,
+	CLIENT_RAW_KEY = 3,
+};
+
 /* What the connection proved; a copy of wire/call.h's peer without transport detail. */
 struct client_facts {
-	int trust; /* enum peer_trust */
+	int trust; /* enum client_trust */
 	struct span leaf;
-	const uint8_t *anchor; /* 32 octets */
-	struct span binding;   /* tls-exporter octets */
-	const char *address;
+	const uint8_t *anchor; /* 32 octets; all zero without a verified chain */
 };
 
 struct client {
 	struct enrolee enrolee;
-	struct cert leaf;
+	struct cert leaf;     /* spans point into facts.leaf */
 	bool provisioned;     /* by its current MEF-provisioned certificate, not by a bootstrap credential */
 	struct issued current; /* the issued row of that certificate, when provisioned */
 	uint8_t identity[32]; /* SHA-256 of the authenticated identity: enrolee id and leaf */

@@ -1,10 +1,15 @@
 #pragma once
 /*
- * The audit log: each event is a JSON object, chained by hash = SHA-256(prev || seq || time || event).
- * Written in the same transaction as what it tells of.
+ * The audit log: each event is a JSON object, chained by hash = SHA-256(prev || seq || time || event),
+ * seq and time as 64-bit big-endian. Written in the same transaction as what it tells of.
  */
 #include "port/store.h"
 
+enum { AUDIT_DETAIL_MAX = 400, AUDIT_PEER_MAX = 64 }; /* longer texts are cut and end in "..." */
+
+/*
+ * Keys stand in this order, empty ones are left out: {"what","enrolee","peer","actor","serial","code","detail"}.
+ */
 struct audit_event {
 	const char *what;       /* "certificate.issued", "enrol.refused", ... */
 	const char *enrolee_id; /* NULL or "" when unknown */
@@ -19,7 +24,11 @@ MUST_CHECK enum err audit_write(struct store *store, const struct audit_event *e
 struct audit_report {
 	uint64_t rows;
 	uint64_t bad_seq; /* 0: the chain holds */
-	uint8_t head[32];
+	uint8_t head[32]; /* hash of the last row; all zero when there is none */
 };
-/* Walks the whole chain. OK also when a row is bad: then bad_seq names it and why says how. */
+/*
+ * Walks the whole chain. OK also when a row is bad: then bad_seq names it and why says how. Finds any
+ * change, gap or insertion. Rows cut off at the end, or a log rewritten as a whole, look good by
+ * themselves: compare rows and head with a copy that is kept on another machine.
+ */
 MUST_CHECK enum err audit_verify(struct store *store, struct audit_report *out, struct why *why);

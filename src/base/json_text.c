@@ -1,0 +1,39 @@
+#include "base/json_text.h"
+
+#include "base/text.h"
+
+/* Bytes of the well-formed UTF-8 character at the start; 0 when there is none. */
+static size_t character(struct span text)
+{
+	for (size_t n = 1; n <= 4 && n <= text.n; n++) {
+		if (text_is_utf8(span_first(text, n)))
+			return n;
+	}
+	return 0;
+}
+
+static void put_ascii(struct buf *out, uint8_t c)
+{
+	if (c == '"' || c == '\\')
+		buf_put_fmt(out, "\\%c", c);
+	else if (c < 0x20 || c == 0x7f)
+		buf_put_fmt(out, "\\u%04x", c);
+	else
+		buf_put_u8(out, c);
+}
+
+void json_put_text(struct buf *out, struct span text)
+{
+	buf_put_u8(out, '"');
+	while (text.n > 0) {
+		size_t n = text.p[0] < 0x80 ? 1 : character(text);
+		if (n == 0)
+			buf_put_text(out, "\\ufffd");
+		else if (n == 1)
+			put_ascii(out, text.p[0]);
+		else
+			buf_put(out, text.p, n);
+		text = span_from(text, n ? n : 1);
+	}
+	buf_put_u8(out, '"');
+}
