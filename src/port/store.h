@@ -18,6 +18,9 @@ enum {
 	STORE_NONCE_SIZE = 16,
 	STORE_PAGE_MAX = 1000,
 	STORE_EVENT_MAX = 4096,
+	STORE_DER_MAX = 65536,    /* one certificate */
+	STORE_SECRET_MAX = 65536, /* one sealed secret */
+	STORE_CRL_MAX = 64 << 20, /* 100 octets a row: some 600,000 revoked certificates */
 };
 
 /* The identifier type that the MEF associates with a client (TS-0003 10.1.4, 8.3.6.2). */
@@ -66,7 +69,7 @@ enum issued_state {
 };
 
 struct issued {
-	struct span serial; /* big-endian, unique */
+	struct span serial; /* big-endian, unique; leading zero octets are dropped */
 	const char *enrolee_id;
 	const char *profile;
 	const char *est_label;
@@ -104,7 +107,7 @@ struct store_counts {
 
 struct enrolee_filter {
 	const char *after_id; /* keyset page: ids above this; "" from the start */
-	const char *text;     /* part of id, entity id or label; "" for all */
+	const char *text;     /* part of id, entity id or label, ASCII letters without case; "" for all */
 	int state;            /* 0 for all */
 	size_t limit;         /* 1..STORE_PAGE_MAX */
 };
@@ -117,13 +120,17 @@ struct issued_filter {
 	size_t limit;
 };
 
+/* A callback may find and list something else, but not write. Its failure ends the list and is returned. */
 typedef enum err (*enrolee_each)(void *arg, const struct enrolee *e, struct why *why);
 typedef enum err (*credential_each)(void *arg, const char *enrolee_id, const struct credential *c, struct why *why);
 typedef enum err (*issued_each)(void *arg, const struct issued *i, struct why *why);
 typedef enum err (*audit_each)(void *arg, const struct audit_row *row, struct why *why);
 
 struct store_ops {
-	/* Transactions. mark/undo nest one level inside: a failed request leaves no trace in the batch. */
+	/* Transactions. mark/undo nest one level inside: a failed request leaves no trace in the batch.
+	 * undo goes back to the mark and ends it; release keeps the writes and ends it. A call out of
+	 * order (a write outside, a second begin or mark) is ERR_BUG; rollback and undo then do nothing.
+	 * After ERR_STORE the whole transaction is undone: later writes and commit fail until rollback. */
 	enum err (*begin)(void *self, struct why *why);
 	enum err (*commit)(void *self, struct why *why);
 	void (*rollback)(void *self);
@@ -143,7 +150,8 @@ struct store_ops {
 	/* Calls each for every credential of that kind and value, whatever its anchor. */
 	enum err (*credential_match)(void *self, enum credential_kind kind, const char *value, credential_each each, void *arg, struct why *why);
 
-	/* Certificates. add: ERR_CONFLICT when the serial or the nonce exists. revoke: ERR_NOT_FOUND,
+	/* Certificates. add: ERR_CONFLICT when the serial or the nonce exists; it is valid then,
+	 * and its enrolee need not be registered. revoke: ERR_NOT_FOUND,
 	 * ERR_CONFLICT when revoked already; bumps the revocation revision. */
 	enum err (*issued_add)(void *self, const struct issued *i, struct why *why);
 	enum err (*issued_find)(void *self, struct span serial, struct arena *arena, struct issued *out, struct why *why);
@@ -154,15 +162,15 @@ struct store_ops {
 	enum err (*revoked_list)(void *self, int64_t now_s, issued_each each, void *arg, struct why *why);
 	enum err (*revocation_revision)(void *self, uint64_t *out, struct why *why);
 
-	/* CRL: the newest one. put: ERR_CONFLICT unless the number is above the stored one. */
+	/* CRL: the newest one. put: ERR_CONFLICT unless the number is above the stored one. get: ERR_NOT_FOUND. */
 	enum err (*crl_put)(void *self, const struct crl_row *row, struct why *why);
 	enum err (*crl_get)(void *self, struct arena *arena, struct crl_row *out, struct why *why);
 
-	/* Sealed secrets by name; put replaces. */
+	/* Sealed secrets by name; put replaces. get: ERR_NOT_FOUND. */
 	enum err (*secret_put)(void *self, const char *name, struct span sealed, struct why *why);
 	enum err (*secret_get)(void *self, const char *name, struct arena *arena, struct span *out, struct why *why);
 
-	/* Audit log: append-only, seq must be head + 1. head: seq 0 and zero hash when empty. */
+	/* Audit log: append-only, seq must be head + 1 or else ERR_CONFLICT. head: seq 0 and zero hash when empty. */
 	enum err (*audit_head)(void *self, uint64_t *seq, uint8_t hash[32], struct why *why);
 	enum err (*audit_add)(void *self, const struct audit_row *row, struct why *why);
 	enum err (*audit_list)(void *self, uint64_t from_seq, size_t limit, audit_each each, void *arg, struct why *why);

@@ -1,0 +1,119 @@
+#include "adapt/store/check.h"
+
+#include "base/text.h"
+
+const char *store_text(const char *text)
+{
+	return text ? text : "";
+}
+
+struct span store_serial(struct span serial)
+{
+	while (serial.n && serial.p[0] == 0)
+		serial = span_from(serial, 1);
+	return serial;
+}
+
+static enum err check_size(const char *what, size_t n, size_t min, size_t max, struct why *why)
+{
+	if (n < min)
+		return WHY(why, STORE_VALUE, "", "%s: want at least %zu octets, have %zu", what, min, n);
+	if (n > max)
+		return WHY(why, STORE_SIZE, "", "%s: want at most %zu octets, have %zu", what, max, n);
+	return OK;
+}
+
+static enum err check_text(const char *what, const char *text, size_t min, size_t max, struct why *why)
+{
+	struct span s = span_text(store_text(text));
+
+	TRY(check_size(what, s.n, min, max, why));
+	if (!text_is_utf8(s))
+		return WHY(why, STORE_VALUE, "RFC 3629", "%s: want UTF-8, have other bytes", what);
+	return OK;
+}
+
+static enum err check_name(const char *what, const char *name, size_t max, struct why *why)
+{
+	struct span s = span_text(store_text(name));
+
+	TRY(check_size(what, s.n, 1, max, why));
+	if (!text_is_name(s, "._-:@"))
+		return WHY(why, STORE_VALUE, "", "%s: want letters, digits and . _ - : @, have '%.*s'", what,
+			SPAN_FMT(span_first(s, 40)));
+	return OK;
+}
+
+static enum err check_range(const char *what, int64_t v, int64_t min, int64_t max, struct why *why)
+{
+	if (v < min || v > max)
+		return WHY(why, STORE_VALUE, "", "%s: want %lld to %lld, have %lld", what, (long long)min,
+			(long long)max, (long long)v);
+	return OK;
+}
+
+enum err store_check_state(enum enrolee_state state, struct why *why)
+{
+	return check_range("state", state, ENROLEE_ENABLED, ENROLEE_DISABLED, why);
+}
+
+enum err store_check_enrolee(const struct enrolee *e, struct why *why)
+{
+	TRY(check_name("enrolee id", e->id, STORE_ID_MAX, why));
+	TRY(check_range("entity type", e->entity_type, ENTITY_NODE, ENTITY_FQDN, why));
+	TRY(check_text("entity id", e->entity_id, 1, STORE_VALUE_MAX, why));
+	TRY(store_check_state(e->state, why));
+	TRY(check_text("label", e->label, 0, STORE_LABEL_MAX, why));
+	return check_text("profile", e->profile, 0, STORE_PROFILE_MAX, why);
+}
+
+enum err store_check_credential(const struct credential *c, struct why *why)
+{
+	TRY(check_range("credential kind", c->kind, CREDENTIAL_DEVICE, CREDENTIAL_CERT, why));
+	return check_text("credential value", c->value, 1, STORE_VALUE_MAX, why);
+}
+
+enum err store_check_issued(const struct issued *i, struct why *why)
+{
+	/* RFC 5280 4.1.2.2: a positive number of at most 20 octets. */
+	TRY(check_size("serial", store_serial(i->serial).n, 1, STORE_SERIAL_MAX, why));
+	TRY(check_text("enrolee id", i->enrolee_id, 0, STORE_ID_MAX, why));
+	TRY(check_text("profile", i->profile, 0, STORE_PROFILE_MAX, why));
+	TRY(check_text("EST label", i->est_label, 0, STORE_LABEL_MAX, why));
+	TRY(check_size("certificate", i->der.n, 1, STORE_DER_MAX, why));
+	if (i->nonce.n)
+		TRY(check_size("nonce", i->nonce.n, STORE_NONCE_SIZE, STORE_NONCE_SIZE, why));
+	return check_range("state of a new certificate", i->state, 0, ISSUED_VALID, why);
+}
+
+enum err store_check_crl(const struct crl_row *row, struct why *why)
+{
+	if (row->number > INT64_MAX || row->revision > INT64_MAX)
+		return WHY(why, STORE_SIZE, "", "CRL number: want at most 63 bits, have %llu",
+			(unsigned long long)row->number);
+	return check_size("CRL", row->der.n, 1, STORE_CRL_MAX, why);
+}
+
+enum err store_check_secret(const char *name, struct span sealed, struct why *why)
+{
+	TRY(check_name("secret name", name, STORE_ID_MAX, why));
+	return check_size("sealed secret", sealed.n, 1, STORE_SECRET_MAX, why);
+}
+
+enum err store_check_audit(const struct audit_row *row, struct why *why)
+{
+	return check_text("audit event", row->event, 1, STORE_EVENT_MAX, why);
+}
+
+enum err store_check_limit(size_t limit, struct why *why)
+{
+	if (limit < 1 || limit > STORE_PAGE_MAX)
+		return WHY(why, STORE_PAGE, "", "rows: want 1 to %d, have %zu", STORE_PAGE_MAX, limit);
+	return OK;
+}
+
+enum err store_check_search(const struct enrolee_filter *filter, struct why *why)
+{
+	TRY(check_size("search text", strlen(store_text(filter->text)), 0, STORE_VALUE_MAX, why));
+	return store_check_limit(filter->limit, why);
+}

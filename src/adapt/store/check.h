@@ -1,0 +1,20 @@
+#pragma once
+/* What every store refuses before it looks at its rows, so that all of them answer alike. */
+#include "port/store.h"
+
+/* Never NULL. */
+const char *store_text(const char *text);
+/* Without leading zero octets: one number, one form. */
+struct span store_serial(struct span serial);
+
+/* ERR_SYNTAX (STORE_VALUE) for what has no place in the store, ERR_LIMIT (STORE_SIZE) for what is too long. */
+MUST_CHECK enum err store_check_enrolee(const struct enrolee *e, struct why *why);
+MUST_CHECK enum err store_check_state(enum enrolee_state state, struct why *why);
+MUST_CHECK enum err store_check_credential(const struct credential *c, struct why *why);
+MUST_CHECK enum err store_check_issued(const struct issued *i, struct why *why);
+MUST_CHECK enum err store_check_crl(const struct crl_row *row, struct why *why);
+MUST_CHECK enum err store_check_secret(const char *name, struct span sealed, struct why *why);
+MUST_CHECK enum err store_check_audit(const struct audit_row *row, struct why *why);
+/* ERR_LIMIT (STORE_PAGE) unless 1..STORE_PAGE_MAX. */
+MUST_CHECK enum err store_check_limit(size_t limit, struct why *why);
+MUST_CHECK enum err store_check_search(const struct enrolee_filter *filter, struct why *why);
