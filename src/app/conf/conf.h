@@ -61,7 +61,11 @@ struct conf_row {
 };
 bool conf_row_at(size_t index, struct conf_row *out);
 
-/* path names the file; text is its content. Every fault is told with file, line, want and have. ERR_SYNTAX. */
+/*
+ * path names the file; text is its content. Relative paths come out joined with the file's folder.
+ * Every fault is told with file, line, want and have.
+ * ERR_SYNTAX.
+ */
 MUST_CHECK enum err conf_parse(const char *path, struct span text, struct conf *out, struct why *why);
 MUST_CHECK enum err conf_load(const char *path, struct conf *out, struct why *why);
 /* The file that `init` writes: every key with its comment; values from c. */

@@ -140,6 +140,32 @@ static enum err check_whole(const char *path, const struct conf *c, struct why *
 	return check_profiles(path, c, why);
 }
 
+/* Relative paths start where the file lies; a kind ("sqlite:", "file:") stays in front. */
+static enum err resolve(const struct conf *c, const char *kind, char path[CONF_PATH_MAX], struct why *why)
+{
+	char joined[2 * CONF_PATH_MAX + 16];
+	size_t skip = strlen(kind);
+
+	if (strncmp(path, kind, skip) != 0 || path[skip] == '/' || path[skip] == '\0')
+		return OK;
+	snprintf(joined, sizeof(joined), "%s%s/%s", kind, c->dir, path + skip);
+	if (!text_copy(path, CONF_PATH_MAX, span_text(joined)))
+		return WHY(why, CONF_VALUE, "", "path: want at most %d characters: %s", CONF_PATH_MAX - 1, joined);
+	return OK;
+}
+
+static enum err resolve_all(struct conf *c, struct why *why)
+{
+	TRY(resolve(c, "", c->tls_cert, why));
+	TRY(resolve(c, "", c->tls_key, why));
+	TRY(resolve(c, "", c->device_anchors, why));
+	TRY(resolve(c, "", c->ca_cert, why));
+	TRY(resolve(c, "", c->ca_key, why));
+	TRY(resolve(c, "", c->ca_chain, why));
+	TRY(resolve(c, "file:", c->master_key, why));
+	return resolve(c, "sqlite:", c->store, why);
+}
+
 static void set_dir(const char *path, struct conf *out)
 {
 	const char *slash = strrchr(path, '/');
@@ -169,7 +195,8 @@ enum err conf_parse(const char *path, struct span text, struct conf *out, struct
 		return why->kind;
 	if (line != 0)
 		return WHY(why, CONF_SYNTAX, "", "%s:%d: want [section] or key = value", path, line);
-	return check_whole(path, out, why);
+	TRY(check_whole(path, out, why));
+	return resolve_all(out, why);
 }
 
 enum err conf_load(const char *path, struct conf *out, struct why *why)

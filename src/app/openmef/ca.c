@@ -1,0 +1,191 @@
+#include "app/openmef/commands.h"
+#include "app/openmef/hierarchy.h"
+
+#include "adapt/sys/file.h"
+#include "adapt/sys/master.h"
+#include "base/date.h"
+#include "base/hex.h"
+
+#include <stdio.h>
+
+enum { PEM_MAX = 256 * 1024, CRL_ARENA_MAX = 16 * 1024 * 1024 };
+
+
+static enum err keep_first(void *arg, struct span der, struct why *why)
+{
+	struct buf *out = arg;
+
+	if (out->n == 0)
+		buf_put_span(out, der);
+	return buf_check(out, "certificate", why);
+}
+
+struct showing {
+	const struct cli *cli;
+	struct json *list;
+};
+
+static enum err show_one(void *arg, struct span der, struct why *why)
+{
+	struct showing *s = arg;
+	OWNED_BUF struct buf text = BUF(64 * 1024);
+	struct cert cert = {0};
+	uint8_t digest[32];
+	char hex[65];
+
+	TRY(cert_parse(der, &cert, why));
+	cert_sha256(&cert, digest);
+	hex_text(digest, sizeof(digest), hex);
+	if (s->cli->json) {
+		OWNED_BUF struct buf pem = BUF(PEM_MAX);
+		struct json *j = json_object_new();
+		TRY(cert_write_pem(der, &pem, why));
+		json_put_text(j, "sha256", hex);
+		json_put_date(j, "not_before", cert.not_before_s);
+		json_put_date(j, "not_after", cert.not_after_s);
+		json_put_text(j, "pem", buf_text(&pem));
+		json_add(s->list, j);
+		return OK;
+	}
+	if (!cli_flag(s->cli, "pem"))
+		TRY(cert_describe(der, &text, why));
+	if (cli_flag(s->cli, "pem"))
+		TRY(cert_write_pem(der, &text, why));
+	fputs(buf_text(&text), stdout);
+	return OK;
+}
+
+static enum err run_show(struct cli *cli, struct why *why)
+{
+	OWNED_BUF struct buf pem = BUF(PEM_MAX);
+	OWNED_JSON struct json *list = json_list_new();
+	struct conf conf;
+	struct showing s = {cli, list};
+
+	TRY(cli_conf(cli, &conf, why));
+	TRY(file_read(conf.ca_cert, &pem, why));
+	TRY(file_read(conf.ca_chain, &pem, why));
+	TRY(cert_each_pem(buf_span(&pem), show_one, &s, why));
+	if (cli->json)
+		cli_print_json(list);
+	return OK;
+}
+
+static const struct cli_option show_options[] = {
+	{"pem", NULL, "Print PEM: issuing CA first, then up to the root."},
+	{NULL, NULL, NULL},
+};
+
+const struct command command_ca_show = {
+	"ca show", "", 0, 0, "Show the issuing CA and its chain.", NULL, show_options, run_show};
+
+static enum err write_crl(const struct cli *cli, const struct crl_row *row, struct why *why)
+{
+	const char *out = cli_value(cli, "out");
+	char this_update[DATE_TEXT_SIZE];
+	char next_update[DATE_TEXT_SIZE];
+	OWNED_JSON struct json *j = json_object_new();
+
+	date_text(row->this_update_s, this_update);
+	date_text(row->next_update_s, next_update);
+	if (out)
+		TRY(file_write(out, row->der, 0644, why));
+	json_put_int(j, "number", (int64_t)row->number);
+	json_put_date(j, "this_update", row->this_update_s);
+	json_put_date(j, "next_update", row->next_update_s);
+	json_put_int(j, "bytes", (int64_t)row->der.n);
+	if (cli->json)
+		cli_print_json(j);
+	cli_say(cli, "CRL number %llu, %zu bytes\n  this update %s\n  next update %s\n",
+		(unsigned long long)row->number, row->der.n, this_update, next_update);
+	if (out)
+		cli_say(cli, "  written to  %s (DER)\n", out);
+	return OK;
+}
+
+static enum err run_crl(struct cli *cli, struct why *why)
+{
+	OWNED_ARENA struct arena arena = ARENA(CRL_ARENA_MAX);
+	OWNED_STORE struct store *store = NULL;
+	struct conf conf;
+	struct crl_row row = {0};
+
+	TRY(cli_conf(cli, &conf, why));
+	TRY(cli_store(cli, &conf, &store, why));
+	TRY(store->ops->crl_get(store->self, &arena, &row, why));
+	return write_crl(cli, &row, why);
+}
+
+static const struct cli_option crl_options[] = {
+	{"out", "FILE", "Write the CRL there (DER)."},
+	{NULL, NULL, NULL},
+};
+
+const struct command command_ca_crl = {
+	"ca crl", "", 0, 0, "Show or export the newest CRL.", NULL, crl_options, run_crl};
+
+static enum err load_issuer(const struct conf *conf, struct authority *out, struct why *why)
+{
+	OWNED_BUF struct buf cert_pem = BUF(PEM_MAX);
+	__attribute__((cleanup(buf_fini_wipe))) struct buf key_pem = BUF(PEM_MAX);
+	OWNED_SECRET struct secret master = {0};
+	OWNED_SECRET struct secret pass = {0};
+
+	*out = (struct authority){.cert = BUF(CERT_DER_MAX)};
+	TRY(master_load(conf->master_key, &master, why));
+	TRY(key_file_passphrase(&master, "ca-issuing", &pass, why));
+	TRY(file_read(conf->ca_cert, &cert_pem, why));
+	TRY(file_read_secret(conf->ca_key, &key_pem, why));
+	TRY(key_parse_pem(buf_span(&key_pem), secret_span(&pass), &out->key, why));
+	TRY(cert_each_pem(buf_span(&cert_pem), keep_first, &out->cert, why));
+	return cert_parse(buf_span(&out->cert), &out->view, why);
+}
+
+static enum err write_tls(const struct conf *conf, const struct authority *tls, const struct authority *issuer,
+	struct why *why)
+{
+	OWNED_BUF struct buf cert_pem = BUF(PEM_MAX);
+	__attribute__((cleanup(buf_fini_wipe))) struct buf key_pem = BUF(PEM_MAX);
+	OWNED_SECRET struct secret master = {0};
+	OWNED_SECRET struct secret pass = {0};
+
+	TRY(master_load(conf->master_key, &master, why));
+	TRY(key_file_passphrase(&master, "mef-tls", &pass, why));
+	TRY(key_write_pem(tls->key, secret_span(&pass), &key_pem, why));
+	TRY(cert_write_pem(buf_span(&tls->cert), &cert_pem, why));
+	TRY(cert_write_pem(buf_span(&issuer->cert), &cert_pem, why));
+	/* Two files cannot change in one step: a server that starts in between says that they differ. */
+	TRY(file_write(conf->tls_key, buf_span(&key_pem), 0600, why));
+	return file_write(conf->tls_cert, buf_span(&cert_pem), 0644, why);
+}
+
+static enum err run_tls(struct cli *cli, struct why *why)
+{
+	OWNED_AUTHORITY struct authority issuer = {0};
+	OWNED_AUTHORITY struct authority tls = {0};
+	struct conf conf;
+	char until[DATE_TEXT_SIZE];
+
+	TRY(cli_conf(cli, &conf, why));
+	TRY(load_issuer(&conf, &issuer, why));
+	struct hierarchy_ask ask = {
+		.fqdn = conf.fqdn,
+		.key = key_spec_of(issuer.key),
+		.now_s = clock_unix_s(&cli->clock),
+		.random = &cli->random,
+	};
+	ask.alt_n = cli_values(cli, "alt", &ask.alt);
+	TRY(hierarchy_tls(&ask, &issuer, &tls, why));
+	TRY(write_tls(&conf, &tls, &issuer, why));
+	date_text(tls.view.not_after_s, until);
+	cli_say(cli, "Made a new server certificate for %s, good until %s.\nNext: openmef reload\n", conf.fqdn, until);
+	return OK;
+}
+
+static const struct cli_option tls_options[] = {
+	{"alt", "NAME", "Further DNS name; may be repeated."},
+	{NULL, NULL, NULL},
+};
+
+const struct command command_ca_tls = {"ca tls", "", 0, 0, "Make a new TLS key and server certificate.",
+	"The running server goes on with the old one until `openmef reload`.", tls_options, run_tls};

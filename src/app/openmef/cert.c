@@ -1,0 +1,250 @@
+#include "app/openmef/commands.h"
+
+#include "adapt/sys/file.h"
+#include "base/date.h"
+#include "base/hex.h"
+#include "base/text.h"
+#include "core/registry/enrolee.h"
+#include "pki/cert.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SHOW_ARENA_MAX = 256 * 1024, LIST_DEFAULT = 50 };
+
+static struct json *issued_json(const struct issued *i)
+{
+	char serial[2 * STORE_SERIAL_MAX + 1];
+	struct json *j = json_object_new();
+
+	hex_text(i->serial.p, i->serial.n, serial);
+	json_put_text(j, "serial", serial);
+	json_put_text(j, "enrolee", i->enrolee_id);
+	json_put_text(j, "state", i->state == ISSUED_VALID ? "valid" : "revoked");
+	json_put_text(j, "profile", i->profile);
+	json_put_text(j, "label", i->est_label);
+	json_put_date(j, "issued", i->issued_s);
+	json_put_date(j, "not_before", i->not_before_s);
+	json_put_date(j, "not_after", i->not_after_s);
+	json_put_date(j, "revoked", i->revoked_s);
+	json_put_text(j, "reason", i->state == ISSUED_VALID ? NULL : revoke_reason_name(i->reason));
+	return j;
+}
+
+struct listing {
+	const struct cli *cli;
+	struct json *list;
+	size_t n;
+	char last[2 * STORE_SERIAL_MAX + 1];
+};
+
+static enum err list_one(void *arg, const struct issued *i, struct why *why)
+{
+	struct listing *l = arg;
+	char until[DATE_TEXT_SIZE];
+
+	hex_text(i->serial.p, i->serial.n, l->last);
+	date_text(i->not_after_s, until);
+	if (l->cli->json)
+		json_add(l->list, issued_json(i));
+	cli_say(l->cli, "%-40s %-24s %-8s %s\n", l->last, i->enrolee_id,
+		i->state == ISSUED_VALID ? "valid" : "revoked", until);
+	l->n++;
+	return OK;
+}
+
+static enum err parse_serial(const char *text, uint8_t out[STORE_SERIAL_MAX], struct span *span_out, struct why *why)
+{
+	size_t n = 0;
+
+	TRY(hex_parse(span_text(text), out, STORE_SERIAL_MAX, &n, why));
+	*span_out = span_of(out, n);
+	return OK;
+}
+
+static enum err make_filter(const struct cli *cli, uint8_t after[STORE_SERIAL_MAX], struct issued_filter *f,
+	struct why *why)
+{
+	const char *limit = cli_value(cli, "limit");
+	const char *within = cli_value(cli, "expires-within");
+	uint64_t n = LIST_DEFAULT;
+	int64_t seconds = 0;
+
+	if (limit)
+		TRY(text_number(span_text(limit), 1, STORE_PAGE_MAX, "--limit", &n, why));
+	if (within) {
+		TRY(text_duration(span_text(within), "--expires-within", &seconds, why));
+		f->expires_before_s = clock_unix_s(&cli->clock) + seconds;
+	}
+	if (cli_value(cli, "after"))
+		TRY(parse_serial(cli_value(cli, "after"), after, &f->after, why));
+	f->enrolee_id = cli_value(cli, "enrolee") ? cli_value(cli, "enrolee") : "";
+	f->state = cli_flag(cli, "revoked") ? ISSUED_REVOKED : 0;
+	f->limit = (size_t)n;
+	return OK;
+}
+
+static enum err run_list(struct cli *cli, struct why *why)
+{
+	OWNED_STORE struct store *store = NULL;
+	OWNED_JSON struct json *list = json_list_new();
+	struct conf conf;
+	uint8_t after[STORE_SERIAL_MAX];
+	struct issued_filter filter = {0};
+	struct listing l = {.cli = cli, .list = list};
+
+	TRY(make_filter(cli, after, &filter, why));
+	TRY(cli_conf(cli, &conf, why));
+	TRY(cli_store(cli, &conf, &store, why));
+	cli_say(cli, "%-40s %-24s %-8s %s\n", "SERIAL", "ENROLEE", "STATE", "NOT AFTER");
+	TRY(store->ops->issued_list(store->self, &filter, list_one, &l, why));
+	if (l.n == filter.limit)
+		cli_say(cli, "More: openmef cert list --after %s\n", l.last);
+	if (cli->json)
+		cli_print_json(list);
+	return OK;
+}
+
+static const struct cli_option list_options[] = {
+	{"enrolee", "ID", "Only certificates of this enrolee."},
+	{"revoked", NULL, "Only revoked ones."},
+	{"expires-within", "DURATION", "Only those that end within 30d, 12h, ..."},
+	{"after", "SERIAL", "Start behind this serial number."},
+	{"limit", "N", "At most N rows (default 50)."},
+	{NULL, NULL, NULL},
+};
+
+const struct command command_cert_list = {
+	"cert list", "", 0, 0, "List issued certificates by serial number.", NULL, list_options, run_list};
+
+static enum err print_cert(const struct cli *cli, const struct issued *i, struct why *why)
+{
+	OWNED_BUF struct buf text = BUF(64 * 1024);
+
+	if (cli->json) {
+		OWNED_JSON struct json *j = issued_json(i);
+		OWNED_BUF struct buf pem = BUF(64 * 1024);
+		TRY(cert_write_pem(i->der, &pem, why));
+		json_put_text(j, "pem", buf_text(&pem));
+		cli_print_json(j);
+		return OK;
+	}
+	if (!cli_flag(cli, "pem"))
+		TRY(cert_describe(i->der, &text, why));
+	TRY(cert_write_pem(i->der, &text, why));
+	fputs(buf_text(&text), stdout);
+	if (i->state == ISSUED_REVOKED && !cli_flag(cli, "pem")) {
+		char when[DATE_TEXT_SIZE];
+		date_text(i->revoked_s, when);
+		printf("Revoked %s: %s\n", when, revoke_reason_name(i->reason));
+	}
+	return OK;
+}
+
+static enum err run_show(struct cli *cli, struct why *why)
+{
+	OWNED_ARENA struct arena arena = ARENA(SHOW_ARENA_MAX);
+	OWNED_STORE struct store *store = NULL;
+	struct conf conf;
+	uint8_t bytes[STORE_SERIAL_MAX];
+	struct span serial = {0};
+	struct issued issued = {0};
+
+	TRY(parse_serial(cli->args[0], bytes, &serial, why));
+	TRY(cli_conf(cli, &conf, why));
+	TRY(cli_store(cli, &conf, &store, why));
+	TRY(store->ops->issued_find(store->self, serial, &arena, &issued, why));
+	return print_cert(cli, &issued, why);
+}
+
+static const struct cli_option show_options[] = {
+	{"pem", NULL, "Print only the PEM text."},
+	{NULL, NULL, NULL},
+};
+
+const struct command command_cert_show = {
+	"cert show", "SERIAL", 1, 1, "Show one certificate.", NULL, show_options, run_show};
+
+struct revocation {
+	struct span serial;
+	uint8_t reason;
+	int64_t now_s;
+};
+
+static enum err do_revoke(struct store *store, void *arg, struct why *why)
+{
+	struct revocation *r = arg;
+
+	return registry_revoke(store, r->serial, r->reason, r->now_s, why);
+}
+
+/* A running server publishes at once; wait for it so that the operator knows. */
+static bool wait_for_crl(struct store *store, uint64_t *number_out)
+{
+	enum { TRIES = 50, STEP_US = 100 * 1000 };
+	struct why why = {0};
+	uint64_t revision = 0;
+
+	if (store->ops->revocation_revision(store->self, &revision, &why) != OK)
+		return false;
+	for (int i = 0; i < TRIES; i++) {
+		OWNED_ARENA struct arena arena = ARENA(8 * 1024 * 1024);
+		struct crl_row row = {0};
+		struct why ignored = {0};
+		if (store->ops->crl_get(store->self, &arena, &row, &ignored) == OK && row.revision >= revision) {
+			*number_out = row.number;
+			return true;
+		}
+		usleep(STEP_US);
+	}
+	return false;
+}
+
+static void tell_revoked(const struct cli *cli, bool published, uint64_t number)
+{
+	OWNED_JSON struct json *j = json_object_new();
+
+	json_put_text(j, "serial", cli->args[0]);
+	json_put_bool(j, "published", published);
+	json_put_int(j, "crl_number", (int64_t)number);
+	if (cli->json)
+		cli_print_json(j);
+	if (published)
+		cli_say(cli, "Revoked %s; CRL %llu lists it.\n", cli->args[0], (unsigned long long)number);
+	else
+		cli_say(cli, "Revoked %s. No server published a new CRL yet: it will at its next start.\n", cli->args[0]);
+}
+
+static enum err run_revoke(struct cli *cli, struct why *why)
+{
+	OWNED_STORE struct store *store = NULL;
+	struct conf conf;
+	uint8_t bytes[STORE_SERIAL_MAX];
+	struct revocation r = {.now_s = clock_unix_s(&cli->clock)};
+	const char *name = cli_value(cli, "reason") ? cli_value(cli, "reason") : "unspecified";
+	int reason = revoke_reason_parse(span_text(name));
+	uint64_t number = 0;
+
+	if (reason < 0)
+		return WHY(why, CLI_USAGE, "RFC 5280 5.3.1",
+			"--reason: want keyCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn or unspecified, have '%s'",
+			name);
+	r.reason = (uint8_t)reason;
+	TRY(parse_serial(cli->args[0], bytes, &r.serial, why));
+	TRY(cli_conf(cli, &conf, why));
+	TRY(cli_store(cli, &conf, &store, why));
+	TRY(cli_change(store, do_revoke, &r, why));
+	cli_poke(cli);
+	bool published = cli_server_pid(cli) && wait_for_crl(store, &number);
+	tell_revoked(cli, published, number);
+	return OK;
+}
+
+static const struct cli_option revoke_options[] = {
+	{"reason", "REASON", "keyCompromise, superseded, cessationOfOperation, affiliationChanged, privilegeWithdrawn."},
+	{NULL, NULL, NULL},
+};
+
+const struct command command_cert_revoke = {"cert revoke", "SERIAL", 1, 1, "Revoke a certificate.",
+	"The certificate loses its access to this server at once; a running server publishes a new CRL within a second.",
+	revoke_options, run_revoke};

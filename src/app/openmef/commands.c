@@ -1,0 +1,26 @@
+#include "app/openmef/commands.h"
+
+const struct command *const commands[] = {
+	&command_init,
+	&command_serve,
+	&command_reload,
+	&command_status,
+	&command_enrolee_add,
+	&command_enrolee_list,
+	&command_enrolee_show,
+	&command_enrolee_disable,
+	&command_enrolee_enable,
+	&command_enrolee_remove,
+	&command_cert_list,
+	&command_cert_show,
+	&command_cert_revoke,
+	&command_ca_show,
+	&command_ca_crl,
+	&command_ca_tls,
+	&command_audit_list,
+	&command_audit_verify,
+	&command_explain,
+	&command_help_conf,
+	&command_manual,
+	NULL,
+};

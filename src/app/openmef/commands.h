@@ -1,0 +1,12 @@
+#pragma once
+/* Every subcommand, defined in the file that its first word names. */
+#include "app/openmef/cli.h"
+
+extern const struct command command_init;
+extern const struct command command_serve, command_reload, command_status;
+extern const struct command command_enrolee_add, command_enrolee_list, command_enrolee_show;
+extern const struct command command_enrolee_disable, command_enrolee_enable, command_enrolee_remove;
+extern const struct command command_cert_list, command_cert_show, command_cert_revoke;
+extern const struct command command_ca_show, command_ca_crl, command_ca_tls;
+extern const struct command command_audit_list, command_audit_verify;
+extern const struct command command_explain, command_help_conf, command_manual;

@@ -1,0 +1,58 @@
+#include "app/openmef/commands.h"
+
+#include "base/text.h"
+
+#include <stdio.h>
+
+static enum err run_explain(struct cli *cli, struct why *why)
+{
+	struct span text = span_text(cli->args[0]);
+	uint64_t number = 0;
+
+	if (span_starts(text, "OMEF-"))
+		text = span_from(text, 5);
+	TRY(text_number(text, 1, 9999, "code", &number, why));
+	const struct code_page *page = code_find((int)number);
+	if (!page)
+		return WHY(why, CLI_NOT_FOUND, "", "OMEF-%llu: no such code", (unsigned long long)number);
+	if (cli->json) {
+		OWNED_JSON struct json *j = json_object_new();
+		json_put_int(j, "code", (int64_t)number);
+		json_put_text(j, "kind", err_name(page->kind));
+		json_put_text(j, "title", page->title);
+		json_put_text(j, "next", page->next);
+		cli_print_json(j);
+	}
+	cli_say(cli, "OMEF-%d (%s)\n  %s.\n  Next: %s\n", (int)page->code, err_name(page->kind), page->title, page->next);
+	return OK;
+}
+
+const struct command command_explain = {
+	"explain", "CODE", 1, 1, "Say what an error code means and what to do.", NULL, NULL, run_explain};
+
+static enum err run_help_conf(struct cli *cli, struct why *why)
+{
+	struct conf_row row = {0};
+
+	for (size_t i = 0; conf_row_at(i, &row); i++)
+		printf("[%s] %s = %s\n    %s\n", row.section, row.name, row.value ? row.value : "(must be given)",
+			row.comment);
+	return OK;
+}
+
+const struct command command_help_conf = {
+	"help conf", "", 0, 0, "List every configuration key.", NULL, NULL, run_help_conf};
+
+static enum err run_manual(struct cli *cli, struct why *why)
+{
+	if (strcmp(cli->args[0], "openmef") == 0)
+		cli_manual();
+	else if (strcmp(cli->args[0], "openmef.conf") == 0)
+		cli_manual_conf();
+	else
+		return WHY(why, CLI_USAGE, "", "manual: want openmef or openmef.conf, have '%s'", cli->args[0]);
+	return OK;
+}
+
+const struct command command_manual = {
+	"help manual", "PAGE", 1, 1, "Print the source of a manual page: openmef or openmef.conf.", NULL, NULL, run_manual};

@@ -1,0 +1,37 @@
+#pragma once
+/* The CA hierarchy that `init` makes: root -> issuing CA -> TLS server certificate. Values only, no files. */
+#include "base/secret.h"
+#include "pki/build.h"
+#include "port/random.h"
+
+enum {
+	ROOT_YEARS = 25,
+	ISSUING_YEARS = 12,
+	TLS_DAYS = 730, /* renewed by `openmef ca tls`; status warns from 30 days before */
+};
+
+struct authority {
+	struct key *key;   /* owned */
+	struct buf cert;   /* DER */
+	struct cert view;  /* of cert */
+};
+
+void authority_fini(struct authority *a);
+#define OWNED_AUTHORITY __attribute__((cleanup(authority_fini)))
+
+struct hierarchy_ask {
+	const char *fqdn;
+	enum key_spec key;
+	int64_t now_s;
+	const struct random_source *random;
+	const char *const *permit; /* name constraints of the issuing CA */
+	size_t permit_n;
+	const char *const *alt; /* further DNS names of the TLS certificate */
+	size_t alt_n;
+};
+
+/* parent NULL: a self-signed root. */
+MUST_CHECK enum err hierarchy_ca(const struct hierarchy_ask *ask, const struct authority *parent,
+	struct authority *out, struct why *why);
+MUST_CHECK enum err hierarchy_tls(const struct hierarchy_ask *ask, const struct authority *issuer,
+	struct authority *out, struct why *why);
