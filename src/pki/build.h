@@ -23,9 +23,16 @@ struct cert_plan {
 	struct span permitted_subtrees; /* DER NameConstraints extension value for CAs; empty for none */
 };
 
+/*
+ * Both append to der_out, and leave it as it was when they fail. ERR_SYNTAX for values that make no
+ * certificate or CRL by RFC 5280, ERR_UNSUPPORTED for the signer's kind of key, ERR_CRYPTO.
+ */
 /* Signature algorithm follows the signing key: ECDSA with SHA-256 (P-256), SHA-384 (P-384), RSA with SHA-256. */
 MUST_CHECK enum err cert_build(const struct cert_plan *plan, const struct key *signer, struct buf *der_out, struct why *why);
-/* NameConstraints value permitting the given dNSName/URI-host suffixes. */
+/*
+ * NameConstraints value permitting the given dNSName/URI-host suffixes. A "urn:..." among them leaves
+ * URIs unconstrained, since a URI without a host passes no URI constraint (RFC 5280 4.2.1.10).
+ */
 MUST_CHECK enum err name_constraints_write(const char *const *suffixes, size_t n, struct buf *out, struct why *why);
 /* SHA-1 of the public key bits (RFC 5280 4.2.1.2 method 1), 20 octets. */
 MUST_CHECK enum err spki_key_id(struct span spki, uint8_t out[20], struct why *why);

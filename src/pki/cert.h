@@ -41,10 +41,16 @@ struct cert {
 	struct span akid;     /* octets of keyIdentifier */
 };
 
-/* Consumes exactly. ERR_SYNTAX, ERR_LIMIT. */
+/*
+ * Version 3 only. Consumes exactly. A critical extension that nobody here knows is chain.h's business.
+ * ERR_SYNTAX, ERR_LIMIT.
+ */
 MUST_CHECK enum err cert_parse(struct span der, struct cert *out, struct why *why);
 void cert_sha256(const struct cert *c, uint8_t out[32]);
-/* One or more PEM certificates to DER, each in the arena. ERR_SYNTAX names which; NOT_FOUND if none. */
+/*
+ * One or more PEM certificates to DER; der is valid during the call. Text around the blocks and blocks of
+ * other kinds are passed over. ERR_SYNTAX names which; NOT_FOUND if none; else what `each` returns.
+ */
 typedef enum err (*cert_each)(void *arg, struct span der, struct why *why);
 MUST_CHECK enum err cert_each_pem(struct span pem, cert_each each, void *arg, struct why *why);
 MUST_CHECK enum err cert_write_pem(struct span der, struct buf *out, struct why *why);

@@ -26,4 +26,5 @@ MUST_CHECK enum err ca_check(const struct ca *ca, int64_t now_s, struct why *why
  */
 MUST_CHECK enum err ca_issue(const struct ca *ca, const struct issue_order *order, int64_t now_s,
 	struct buf *der_out, struct issue_result *result, struct why *why);
+/* ERR_EXPIRED when thisUpdate lies outside the CA certificate's dates, ERR_SYNTAX, ERR_CRYPTO. */
 MUST_CHECK enum err ca_sign_crl(const struct ca *ca, const struct crl_order *order, struct buf *der_out, struct why *why);

@@ -1,0 +1,31 @@
+#include "adapt/issuer/local.h"
+
+static void issue(void *self, const struct issue_order *order, issue_done done, void *arg)
+{
+	struct issuer_local *s = self;
+	struct buf der OWNED_BUF = BUF(CERT_DER_MAX);
+	struct issue_result result = {0};
+	struct why why = {0};
+
+	enum err err = ca_issue(s->ca, order, clock_unix_s(s->clock), &der, &result, &why);
+	done(arg, err, err == OK ? &result : NULL, &why);
+}
+
+static void sign_crl(void *self, const struct crl_order *order, crl_done done, void *arg)
+{
+	struct issuer_local *s = self;
+	struct buf der OWNED_BUF = BUF(ISSUER_LOCAL_CRL_MAX);
+	struct why why = {0};
+
+	enum err err = ca_sign_crl(s->ca, order, &der, &why);
+	done(arg, err, err == OK ? buf_span(&der) : (struct span){0}, &why);
+}
+
+void issuer_local_init(struct issuer_local *s, const struct ca *ca, const struct clock *clock)
+{
+	*s = (struct issuer_local){
+		.ca = ca,
+		.clock = clock,
+		.issuer = {.self = s, .issue = issue, .sign_crl = sign_crl},
+	};
+}
