@@ -10,13 +10,17 @@
 #define EST_MEDIA_CERTS "application/pkcs7-mime; smime-type=certs-only"
 #define EST_MEDIA_CSRATTRS "application/csrattrs"
 
-/* A CSR from a POST: media type, then body to DER. ERR_UNSUPPORTED (415), ERR_SYNTAX, ERR_LIMIT. */
+/*
+ * A CSR from a POST: media type, then body to DER; PEM is read too, since that is what people's tools
+ * print. ERR_UNSUPPORTED (415), ERR_SYNTAX, ERR_LIMIT.
+ */
 MUST_CHECK enum err est_body_csr(struct span media_type, struct span body, struct buf *der_out, struct why *why);
-/* Any EST body to DER. */
+/* Any EST body to DER, not empty, not parsed. ERR_SYNTAX, ERR_LIMIT above CALL_BODY_MAX. */
 MUST_CHECK enum err est_body_der(struct span body, struct buf *der_out, struct why *why);
 /*
  * base64 as the deployed clients read it (spec/est.md section 3): one line and a final newline for
- * short bodies, 64 columns for long ones and for libest.
+ * short bodies, 64 columns for long ones and for libest. A client without User-Agent may be
+ * strongSwan's pki, which before 5.9.11 read no line breaks: it always gets one line.
  */
 void est_body_write(struct buf *out, struct span der, struct span user_agent);
 /* Client's side: 64 columns, final newline. */
