@@ -27,6 +27,20 @@ void loop_timer_set(struct loop_timer *t, int64_t after_ms);
 void loop_timer_stop(struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t);
 MUST_CHECK enum err loop_on_signal(struct loop *l, int signo, loop_fn fn, void *arg, struct why *why);
-/* Runs fn once, after every event that is ready now has been handled: the place of group commit. */
+/*
+ * Runs fn once, after every event that is ready now has been handled: the place of group commit. One
+ * per loop. A busy loop cannot starve it: a turn is what one wait for events brought.
+ */
 MUST_CHECK enum err loop_after_turn(struct loop *l, loop_fn fn, void *arg, struct why *why);
 void loop_after_turn_arm(struct loop *l);
+
+/* Work for the end of this turn, after the function above: queues that leave in one write. The caller
+ * owns the storage; a task that is armed again while it runs runs in the next turn. */
+struct loop_task {
+	loop_fn fn;
+	void *arg;
+	struct loop_task *next;
+	bool armed;
+};
+void loop_task_arm(struct loop *l, struct loop_task *t);
+void loop_task_disarm(struct loop *l, struct loop_task *t);

@@ -1,5 +1,9 @@
 #pragma once
-/* seccomp filters by role: what the role does not need kills it. Entered after all files are open. */
+/*
+ * seccomp filters by role: a system call that the role does not need kills it. Entered after all files
+ * are open. The front reads and writes its sockets; the signer reads and writes one channel; the
+ * registrar also works on the store's files. None may open a socket, connect, listen, run a program.
+ */
 #include "net/channels.h"
 
 /* No new privileges, not dumpable, core size 0, then the filter. ERR_SYSTEM. */

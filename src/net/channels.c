@@ -1,0 +1,58 @@
+#include "net/channels.h"
+
+#include <stdbool.h>
+
+enum {
+	/* wire/call.h: body 64 KiB, certificate 16 KiB, path and query, some texts. */
+	CALL_MAX = 128 * 1024,
+	/* wire/call.h: REPLY_BODY_MAX 4 MiB and the head. */
+	REPLY_MAX = 4 * 1024 * 1024 + 4096,
+	/* A request of at most 64 KiB, names, profile. */
+	ORDER_MAX = 128 * 1024,
+	ISSUED_MAX = 32 * 1024,
+	/* 100,000 entries of at most 30 octets make 3 MiB; as a signed list of long serials, 5 MiB. */
+	CRL_MAX = 8 * 1024 * 1024,
+	REFUSED_MAX = 1024,
+};
+
+static const struct ipc_type call_types[] = {
+	{.type = CH_CALL, .max_payload = CALL_MAX},
+	{.type = CH_REPLY, .max_payload = REPLY_MAX},
+};
+
+static const struct ipc_type order_types[] = {
+	{.type = CH_ISSUE, .max_payload = ORDER_MAX},
+	{.type = CH_ISSUED, .max_payload = ISSUED_MAX},
+	{.type = CH_SIGN_CRL, .max_payload = CRL_MAX},
+	{.type = CH_CRL, .max_payload = CRL_MAX},
+	{.type = CH_REFUSED, .max_payload = REFUSED_MAX},
+};
+
+static const struct ipc_type control_types[] = {
+	{.type = CH_CHANNEL, .max_payload = 1, .carries_fd = true},
+	{.type = CH_STOP},
+	{.type = CH_POKE},
+	{.type = CH_READY},
+};
+
+const struct ipc_vocabulary channel_calls = {
+	"front-registrar", call_types, sizeof(call_types) / sizeof(call_types[0])};
+const struct ipc_vocabulary channel_orders = {
+	"registrar-signer", order_types, sizeof(order_types) / sizeof(order_types[0])};
+const struct ipc_vocabulary channel_control = {
+	"control", control_types, sizeof(control_types) / sizeof(control_types[0])};
+
+const char *role_name(enum role r)
+{
+	switch (r) {
+	case ROLE_PARENT:
+		return "parent";
+	case ROLE_FRONT:
+		return "front";
+	case ROLE_REGISTRAR:
+		return "registrar";
+	case ROLE_SIGNER:
+		return "signer";
+	}
+	return "unknown";
+}
