@@ -16,9 +16,9 @@ struct enrol_env {
 };
 
 struct enrol_ask {
-	const struct client *client;  /* from client_find; all of it valid until enrol_certificate returns */
+	const struct client *client;  /* from client_find; like all here, borrowed until enrol_certificate returns */
 	const char *address;          /* of the peer, for the audit log */
-	const struct est_label *label; /* lives until done */
+	const struct est_label *label;
 	bool reenrol;
 	struct span csr;            /* DER */
 	struct span nonce;          /* of the checked challenge; empty: none was echoed */
@@ -33,7 +33,7 @@ struct enrol_ask {
 typedef void (*enrol_done)(void *arg, enum err err, struct span cert, const struct why *why);
 
 /*
- * Copies what it needs from ask. done runs exactly once: in a batch_flush after the commit that holds
+ * Copies what it needs from env and ask. done runs exactly once: in a batch_flush after the commit that holds
  * the row or the refusal's audit event, or at once when nothing could be written.
  */
 void enrol_certificate(const struct enrol_env *env, const struct enrol_ask *ask, enrol_done done, void *arg);

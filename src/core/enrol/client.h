@@ -27,8 +27,18 @@ struct client {
 };
 
 /*
+ * MEF-provisioned certificates are found by serial and must be the very one on record, not revoked.
+ * Third-party certificates are looked up by all that they show: otherNames, serialNumber, URIs,
+ * dNSNames, their own digest and their key's; raw keys by digest only. A credential counts when it is
+ * pinned to no anchor or to the one that vouched. All of them must lead to one enrolee.
+ *
  * ERR_UNAUTHENTICATED: no certificate; ERR_FORBIDDEN: unknown, ambiguous, disabled, revoked;
- * ERR_EXPIRED: leaf out of its dates at now_s.
+ * ERR_EXPIRED: leaf out of its dates at now_s; ERR_SYNTAX, ERR_LIMIT: leaf unreadable.
  */
 MUST_CHECK enum err client_find(struct store *store, const struct client_facts *facts, int64_t now_s,
 	struct arena *arena, struct client *out, struct why *why);
+/*
+ * Asked again when the certificate is about to be recorded, for time has passed: the enrolee is still
+ * there and enabled, its certificate (serial empty: bootstrap) not revoked. ERR_FORBIDDEN.
+ */
+MUST_CHECK enum err client_check_standing(struct store *store, const char *enrolee_id, struct span serial, struct why *why);

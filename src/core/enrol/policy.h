@@ -4,17 +4,29 @@
 #include "pki/csr.h"
 #include "port/issuer.h"
 
-/* The identity attribute (DER GeneralNames) that the MEF associates with this enrolee. */
+/* The identity attribute (DER GeneralNames) that the MEF associates with this enrolee: URI for node
+ * and ae, dNSName for cse and fqdn. */
 MUST_CHECK enum err policy_identity(const struct enrolee *e, struct buf *der_out, struct why *why);
 /*
- * Enrolment: subject empty, CN = id or entity id, or the subject of the authenticating certificate;
- * subjectAltName absent (label "accepted" only: the MEF then asks the CA to add it) or exactly the
- * identity; EKUs asked by the label present when required; no CA request. ERR_FORBIDDEN, each naming
- * want and have. Spans of the order live in the arena or in the csr.
+ * Enrolment. Each refusal is ERR_FORBIDDEN and names want and have.
+ * - subject: empty (the certificate gets CN = entity id, or the id when that is longer than 64
+ *   characters), exactly CN = id, exactly CN = entity id, or the authenticating certificate's subject.
+ *   What was sent is what the certificate gets.
+ * - subjectAltName: exactly the identity; on a label with CHALLENGE_ACCEPTED it may be absent. The
+ *   certificate gets the registry's own writing of it.
+ * - extended key usages: with CHALLENGE_REQUIRED all that the label asks for; none beyond them unless
+ *   the label asks for none (then they are ignored: the profile decides what the certificate says).
+ * - key: with CHALLENGE_REQUIRED of the kind that the label asks for; else the profile decides.
+ * - no CA: neither basicConstraints cA nor keyCertSign nor cRLSign.
+ * - profile: the enrolee's, or else the label's.
+ * Proof of possession is checked by the issuer. Spans of the order live in the arena or in the csr.
  */
 MUST_CHECK enum err policy_enrol(const struct client *client, const struct est_label *label, const struct csr *csr,
 	struct arena *arena, struct issue_order *out, struct why *why);
-/* Re-enrolment: provisioned client, subject and SAN equal to the current certificate's (RFC 7030 4.2.2),
- * key reuse by label. */
+/*
+ * Re-enrolment: a provisioned client; subject and subjectAltName equal to those of the certificate that
+ * authenticates it (RFC 7030 4.2.2), which must still hold the enrolee's identity; another key unless
+ * the label allows reuse; usages, key kind, CA and profile as above. The old certificate stays valid.
+ */
 MUST_CHECK enum err policy_reenrol(const struct client *client, const struct est_label *label, const struct csr *csr,
 	struct arena *arena, struct issue_order *out, struct why *why);

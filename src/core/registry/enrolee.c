@@ -6,7 +6,7 @@
 #include "core/registry/audit.h"
 #include "core/registry/form.h"
 
-enum { ROW_ARENA_MAX = 64 * 1024 }; /* one issued row: a certificate of at most 16 kB and its texts */
+enum { ROW_ARENA_MAX = STORE_DER_MAX + 8192 }; /* one issued row: its certificate and its texts */
 
 const char *entity_type_name(enum entity_type t)
 {

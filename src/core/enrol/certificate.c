@@ -1,0 +1,321 @@
+#include "core/enrol/certificate.h"
+
+#include "base/date.h"
+#include "base/hex.h"
+#include "base/mem.h"
+#include "core/registry/audit.h"
+#include "pki/digest.h"
+
+#include <stdio.h>
+
+enum { FLOW_ARENA_MAX = 3 * STORE_DER_MAX }; /* CSR, two stored certificates, names, texts */
+
+/* One request from ask to answer. */
+struct flow {
+	struct enrol_env env;
+	struct arena arena;
+	enrol_done done;
+	void *arg;
+	const char *enrolee_id, *address, *label;
+	bool reenrol;
+	bool ordered_twice;
+	struct span current_serial; /* of the certificate that authenticated it; empty: bootstrap */
+	struct span nonce;
+	struct issue_order order;
+	uint8_t csr_sha256[SHA256_SIZE];
+	uint8_t spki_sha256[SHA256_SIZE];
+	struct span cert; /* the answer */
+	enum err err;
+	struct why why;
+};
+
+static void order_certificate(struct flow *f);
+
+static void flow_free(struct flow *f)
+{
+	arena_fini(&f->arena);
+	mem_free(f);
+}
+
+static struct flow *flow_new(const struct enrol_env *env, enrol_done done, void *arg)
+{
+	struct flow *f = mem_alloc(sizeof(*f));
+
+	if (f) {
+		f->env = *env;
+		f->arena = ARENA(FLOW_ARENA_MAX);
+		f->done = done;
+		f->arg = arg;
+	} else {
+		struct why why = {0};
+		done(arg, WHY(&why, NOMEM, "", "enrolment"), (struct span){0}, &why);
+	}
+	return f;
+}
+
+static void tell(void *arg, enum err err, const struct why *why)
+{
+	struct flow *f = arg;
+
+	if (err != OK) /* nothing of the batch is on disk, the refusal's audit event neither */
+		f->done(f->arg, err, (struct span){0}, why);
+	else
+		f->done(f->arg, f->err, f->err == OK ? f->cert : (struct span){0}, &f->why);
+	flow_free(f);
+}
+
+/* Answers with the batch that is open, or with the next flush when none is. */
+static void answer(struct flow *f)
+{
+	struct why why = {0};
+	enum err err = batch_defer(f->env.batch, tell, f, &why);
+
+	if (err != OK)
+		tell(f, err, &why);
+}
+
+static const char *kind_of_event(enum err err)
+{
+	return err <= ERR_PENDING ? "enrol.refused" : "enrol.failed";
+}
+
+static enum err audit_failure(struct flow *f, struct why *why)
+{
+	char detail[WHY_TEXT_MAX + WHY_CLAUSE_MAX + 4];
+	const char *open = f->why.clause[0] ? " (" : "";
+	const char *shut = f->why.clause[0] ? ")" : "";
+
+	snprintf(detail, sizeof(detail), "%s%s%s%s", f->why.text, open, f->why.clause, shut);
+	const struct audit_event event = {.what = kind_of_event(f->err),
+		.enrolee_id = f->enrolee_id,
+		.peer = f->address,
+		.actor = "mef",
+		.code = (int)f->why.code,
+		.detail = detail};
+	TRY(batch_enter(f->env.batch, why));
+	enum err err = audit_write(f->env.store, &event, clock_unix_s(f->env.clock), why);
+	enum err left = batch_leave(f->env.batch, err == OK, why);
+	return err != OK ? err : left;
+}
+
+/* The end of everything that did not work, its reason in f->why. */
+static void fail(struct flow *f, enum err err)
+{
+	struct why why = {0};
+
+	f->err = err;
+	if (err == ERR_STORE || err == ERR_NOMEM) { /* then an audit row would fail as well */
+		tell(f, err, &f->why);
+		return;
+	}
+	err = audit_failure(f, &why);
+	if (err != OK)
+		tell(f, err, &why);
+	else
+		answer(f);
+}
+
+static enum err keep_text(struct flow *f, const char *text, const char **out)
+{
+	*out = arena_text(&f->arena, span_text(text ? text : ""));
+	return *out ? OK : WHY(&f->why, NOMEM, "", "enrolment");
+}
+
+static enum err keep_span(struct flow *f, struct span in, struct span *out)
+{
+	*out = arena_copy(&f->arena, in);
+	return out->n == in.n ? OK : WHY(&f->why, NOMEM, "", "enrolment");
+}
+
+static enum err keep_ask(struct flow *f, const struct enrol_ask *ask)
+{
+	const struct client *client = ask->client;
+
+	f->reenrol = ask->reenrol;
+	TRY(keep_text(f, client->enrolee.id, &f->enrolee_id));
+	TRY(keep_text(f, ask->address, &f->address));
+	TRY(keep_text(f, ask->label->name, &f->label));
+	TRY(keep_span(f, ask->nonce, &f->nonce));
+	if (client->provisioned)
+		TRY(keep_span(f, client->leaf.serial, &f->current_serial));
+	return OK;
+}
+
+/* TS-0003 8.3.6.2 step 3d: the challengePassword is the one that the MEF gave to this client. */
+static enum err check_challenge(struct flow *f, const struct enrol_ask *ask, const struct csr *csr)
+{
+	if (ask->challenge_err != OK) {
+		if (ask->challenge_why)
+			f->why = *ask->challenge_why;
+		return ask->challenge_err;
+	}
+	if (csr->has_challenge != (ask->nonce.n > 0))
+		return WHY(&f->why, BUG, "", "challenge of the request was not checked");
+	if (ask->label->challenge == CHALLENGE_REQUIRED && !csr->has_challenge)
+		return WHY(&f->why, CHALLENGE_MISSING, "TS-0003 8.3.6.2",
+			"challengePassword: label '%s' wants the value from csrattrs, have none", ask->label->name);
+	return OK;
+}
+
+/*
+ * One challenge yields one certificate. A client that lost our answer asks again with the same bytes
+ * and gets the same answer; f->cert is empty when the challenge is still good.
+ */
+static enum err find_repeat(struct flow *f)
+{
+	const struct store *store = f->env.store;
+	struct issued row = {0};
+
+	if (f->nonce.n == 0)
+		return OK;
+	enum err err = store->ops->issued_by_nonce(store->self, f->nonce, &f->arena, &row, &f->why);
+	if (err == ERR_NOT_FOUND) {
+		why_clear(&f->why);
+		return OK;
+	}
+	TRY(err);
+	bool same = memcmp(row.csr_sha256, f->csr_sha256, SHA256_SIZE) == 0
+		&& strcmp(row.enrolee_id, f->enrolee_id) == 0;
+	if (!same || row.state != ISSUED_VALID)
+		return WHY(&f->why, CHALLENGE_SPENT, "TS-0003 8.3.6.2", "challengePassword: want an unused one, have one spent on %s",
+			same ? "a certificate that is revoked" : "another request");
+	f->cert = row.der;
+	return OK;
+}
+
+static enum err prepare(struct flow *f, const struct enrol_ask *ask)
+{
+	struct csr csr = {0};
+	struct span der = {0};
+
+	TRY(keep_ask(f, ask));
+	TRY(ask->csr.n <= CSR_DER_MAX ? keep_span(f, ask->csr, &der) : csr_parse(ask->csr, &csr, &f->why));
+	TRY(csr_parse(der, &csr, &f->why));
+	digest_sha256(der, f->csr_sha256);
+	digest_sha256(csr.spki, f->spki_sha256);
+	TRY(check_challenge(f, ask, &csr));
+	TRY(find_repeat(f));
+	if (f->cert.n)
+		return OK;
+	return (ask->reenrol ? policy_reenrol : policy_enrol)(
+		ask->client, ask->label, &csr, &f->arena, &f->order, &f->why);
+}
+
+static enum err audit_issued(struct flow *f, const struct issue_result *result, int64_t now_s)
+{
+	char serial[2 * STORE_SERIAL_MAX + 1];
+	char until[DATE_TEXT_SIZE];
+	char detail[WHY_TEXT_MAX];
+
+	hex_text(result->serial, result->serial_n, serial);
+	date_text(result->not_after_s, until);
+	snprintf(detail, sizeof(detail), "%s, profile %s, label '%s', until %s",
+		f->reenrol ? "re-enrolment" : "enrolment", f->order.profile, f->label, until);
+	const struct audit_event event = {.what = "certificate.issued",
+		.enrolee_id = f->enrolee_id,
+		.peer = f->address,
+		.actor = "mef",
+		.serial = serial,
+		.detail = detail};
+	return audit_write(f->env.store, &event, now_s, &f->why);
+}
+
+static enum err write_issued(struct flow *f, const struct issue_result *result)
+{
+	const struct store *store = f->env.store;
+	int64_t now_s = clock_unix_s(f->env.clock);
+	struct issued row = {
+		.serial = span_of(result->serial, result->serial_n),
+		.enrolee_id = f->enrolee_id,
+		.profile = f->order.profile,
+		.est_label = f->label,
+		.issued_s = now_s,
+		.not_before_s = result->not_before_s,
+		.not_after_s = result->not_after_s,
+		.der = result->der,
+		.nonce = f->nonce,
+		.state = ISSUED_VALID,
+	};
+
+	memcpy(row.spki_sha256, f->spki_sha256, SHA256_SIZE);
+	memcpy(row.csr_sha256, f->csr_sha256, SHA256_SIZE);
+	TRY(client_check_standing(f->env.store, f->enrolee_id, f->current_serial, &f->why));
+	TRY(store->ops->issued_add(store->self, &row, &f->why));
+	TRY(audit_issued(f, result, now_s));
+	return keep_span(f, result->der, &f->cert);
+}
+
+/* The row is there already: by a twin with the same challenge, or a serial number came twice. */
+static void resolve_conflict(struct flow *f)
+{
+	why_clear(&f->why);
+	enum err err = find_repeat(f);
+	if (err != OK) {
+		fail(f, err);
+	} else if (f->cert.n) {
+		answer(f);
+	} else if (f->ordered_twice) {
+		fail(f, WHY(&f->why, SERIAL_TAKEN, "RFC 5280 4.1.2.2", "serial number: want a fresh one, have taken ones twice"));
+	} else {
+		f->ordered_twice = true;
+		order_certificate(f);
+	}
+}
+
+static void on_issued(void *arg, enum err err, const struct issue_result *result, const struct why *why)
+{
+	struct flow *f = arg;
+
+	if (err != OK) {
+		f->why = *why;
+		fail(f, err);
+		return;
+	}
+	err = batch_enter(f->env.batch, &f->why);
+	if (err != OK) {
+		fail(f, err);
+		return;
+	}
+	err = write_issued(f, result);
+	enum err left = batch_leave(f->env.batch, err == OK, &f->why);
+	err = err != OK ? err : left;
+	if (err == OK)
+		answer(f);
+	else if (err == ERR_CONFLICT)
+		resolve_conflict(f);
+	else
+		fail(f, err);
+}
+
+static void order_certificate(struct flow *f)
+{
+	f->env.issuer->issue(f->env.issuer->self, &f->order, on_issued, f);
+}
+
+void enrol_certificate(const struct enrol_env *env, const struct enrol_ask *ask, enrol_done done, void *arg)
+{
+	struct flow *f = flow_new(env, done, arg);
+
+	if (!f)
+		return;
+	enum err err = prepare(f, ask);
+	if (err != OK)
+		fail(f, err);
+	else if (f->cert.n)
+		answer(f);
+	else
+		order_certificate(f);
+}
+
+void enrol_refuse(const struct enrol_env *env, const struct enrol_refusal *refusal, enrol_done done, void *arg)
+{
+	struct flow *f = flow_new(env, done, arg);
+
+	if (!f)
+		return;
+	f->why = *refusal->why;
+	/* Kept texts must not disturb the reason, which is set already; without memory none is told. */
+	f->enrolee_id = arena_text(&f->arena, span_text(refusal->enrolee_id));
+	f->address = arena_text(&f->arena, span_text(refusal->address));
+	fail(f, f->why.kind);
+}

@@ -1,0 +1,296 @@
+#include "core/enrol/policy.h"
+
+#include "base/buf.h"
+#include "base/text.h"
+
+enum { CN_MAX = 64 /* RFC 5280 appendix A ub-common-name */, SHOWN_MAX = 110 };
+
+static bool is_dns_type(enum entity_type t)
+{
+	return t == ENTITY_CSE || t == ENTITY_FQDN;
+}
+
+static struct san_list identity_of(const struct enrolee *e)
+{
+	struct san_list list = {.n = 1};
+
+	/* TS-0003 10.1.1: the CSE's public domain name as dNSName, AE-ID and Node-ID as URI. */
+	list.items[0].kind = is_dns_type(e->entity_type) ? SAN_DNS : SAN_URI;
+	list.items[0].value = span_text(e->entity_id);
+	return list;
+}
+
+enum err policy_identity(const struct enrolee *e, struct buf *der_out, struct why *why)
+{
+	const struct san_list list = identity_of(e);
+
+	return san_write(&list, der_out, why);
+}
+
+static enum err keep(struct arena *arena, struct span in, struct span *out, struct why *why)
+{
+	*out = arena_copy(arena, in);
+	return out->n == in.n ? OK : WHY(why, NOMEM, "", "issue order");
+}
+
+static enum err check_no_ca(const struct csr *csr, struct why *why)
+{
+	bool signs = csr->has_key_usage && (csr->key_usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0;
+
+	if (csr->asks_ca || signs)
+		return WHY(why, POLICY_CA, "RFC 5280 4.2.1.9", "request: want an end entity's, have %s",
+			csr->asks_ca ? "basicConstraints cA" : "keyUsage keyCertSign or cRLSign");
+	return OK;
+}
+
+/* Exactly CN = text. Ids and URIs are told apart by case, host names are not. */
+static enum err subject_is_cn(struct span subject, const char *text, bool nocase, struct arena *arena,
+	bool *out, struct why *why)
+{
+	struct buf want OWNED_BUF = BUF(NAME_DER_MAX);
+	struct span cn = {0};
+
+	*out = false;
+	if (strlen(text) > CN_MAX)
+		return OK;
+	TRY(name_write_cn(text, NULL, &want, why));
+	TRY(name_equal(subject, buf_span(&want), out, why));
+	TRY(name_cn(subject, arena, &cn, why));
+	*out = *out && (nocase ? span_is_nocase(cn, text) : span_is(cn, text));
+	return OK;
+}
+
+static const char *default_cn(const struct enrolee *e)
+{
+	if (strlen(e->entity_id) <= CN_MAX)
+		return e->entity_id;
+	return strlen(e->id) <= CN_MAX ? e->id : "";
+}
+
+static enum err refuse_subject(const struct client *client, struct span subject, struct arena *arena, struct why *why)
+{
+	const char *have = "";
+
+	TRY(name_text(subject, arena, &have, why));
+	return WHY(why, POLICY_SUBJECT, "TS-0003 8.3.6.2",
+		"subject: want empty, CN=%.*s or CN=%.*s, have '%.*s'",
+		SPAN_FMT(span_first(span_text(client->enrolee.id), 64)),
+		SPAN_FMT(span_first(span_text(client->enrolee.entity_id), 80)),
+		SPAN_FMT(span_first(span_text(have), SHOWN_MAX)));
+}
+
+static enum err take_subject(const struct client *client, const struct csr *csr, struct arena *arena,
+	struct span *out, struct why *why)
+{
+	const struct enrolee *e = &client->enrolee;
+	struct buf name OWNED_BUF = BUF(NAME_DER_MAX);
+	bool good = false;
+
+	if (name_is_empty(csr->subject)) {
+		TRY(name_write_cn(default_cn(e), NULL, &name, why));
+		return keep(arena, buf_span(&name), out, why);
+	}
+	TRY(subject_is_cn(csr->subject, e->id, false, arena, &good, why));
+	if (!good)
+		TRY(subject_is_cn(csr->subject, e->entity_id, is_dns_type(e->entity_type), arena, &good, why));
+	if (!good && !name_is_empty(client->leaf.subject))
+		TRY(name_equal(csr->subject, client->leaf.subject, &good, why));
+	if (!good)
+		return refuse_subject(client, csr->subject, arena, why);
+	*out = csr->subject;
+	return OK;
+}
+
+static void put_sans(struct buf *out, const struct san_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct san *san = &list->items[i];
+		buf_put_text(out, i ? ", " : "");
+		switch (san->kind) {
+		case SAN_DNS:
+		case SAN_URI:
+		case SAN_OTHER:
+		case SAN_EMAIL:
+			buf_put_span(out, san->value);
+			break;
+		case SAN_IP:
+		case SAN_DIRECTORY:
+		case SAN_UNKNOWN:
+			buf_put_text(out, "(another kind)");
+			break;
+		}
+	}
+	if (list->n == 0)
+		buf_put_text(out, "none");
+}
+
+static enum err refuse_sans(const char *clause, const struct san_list *want, const struct san_list *have, struct why *why)
+{
+	struct buf want_text OWNED_BUF = BUF(64 * 1024);
+	struct buf have_text OWNED_BUF = BUF(64 * 1024);
+
+	put_sans(&want_text, want);
+	put_sans(&have_text, have);
+	return WHY(why, POLICY_SAN, clause, "subjectAltName: want %.*s, have %.*s",
+		SPAN_FMT(span_first(buf_span(&want_text), SHOWN_MAX)),
+		SPAN_FMT(span_first(buf_span(&have_text), SHOWN_MAX)));
+}
+
+static enum err parse_sans(struct span der, struct arena *arena, struct san_list *out, struct why *why)
+{
+	*out = (struct san_list){0};
+	return der.n ? san_parse(der, arena, out, why) : OK;
+}
+
+static enum err take_sans(const struct client *client, const struct est_label *label, const struct csr *csr,
+	struct arena *arena, struct span *out, struct why *why)
+{
+	const struct san_list want = identity_of(&client->enrolee);
+	struct buf der OWNED_BUF = BUF(CSR_DER_MAX);
+	struct san_list have = {0};
+
+	TRY(parse_sans(csr->san, arena, &have, why));
+	/* TS-0003 10.1.4: the CSR carries the identity; plain RFC 7030 clients leave it to the MEF to add. */
+	bool absent = have.n == 0 && label->challenge == CHALLENGE_ACCEPTED;
+	if (!absent && !san_same_set(&want, &have))
+		return refuse_sans("TS-0003 8.3.6.2", &want, &have, why);
+	TRY(san_write(&want, &der, why));
+	return keep(arena, buf_span(&der), out, why);
+}
+
+static bool list_has(const struct eku_list *list, struct span oid)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		if (span_equal(list->oids[i], oid))
+			return true;
+	}
+	return false;
+}
+
+static enum err check_asked_eku(const char *dotted, const struct csr *csr, struct arena *arena, struct why *why)
+{
+	struct buf oid OWNED_BUF = BUF(64);
+
+	TRY(oid_parse(dotted, &oid, why));
+	if (list_has(&csr->ekus, buf_span(&oid)))
+		return OK;
+	const char *name = oid_text(buf_span(&oid), arena);
+	return WHY(why, POLICY_EKU, "TS-0003 8.3.6.2", "extendedKeyUsage: want %s, have %zu others", name ? name : dotted,
+		csr->ekus.n);
+}
+
+static enum err check_unasked_eku(const struct est_label *label, struct span have, struct arena *arena, struct why *why)
+{
+	for (size_t i = 0; i < label->ask_ekus_n; i++) {
+		struct buf oid OWNED_BUF = BUF(64);
+		TRY(oid_parse(label->ask_ekus[i], &oid, why));
+		if (span_equal(buf_span(&oid), have))
+			return OK;
+	}
+	const char *name = oid_text(have, arena);
+	return WHY(why, POLICY_EKU, "TS-0003 8.3.6.2", "extendedKeyUsage: want only those that csrattrs asks for, have %s",
+		name ? name : "another");
+}
+
+static enum err check_ekus(const struct est_label *label, const struct csr *csr, struct arena *arena, struct why *why)
+{
+	if (label->ask_ekus_n == 0)
+		return OK;
+	for (size_t i = 0; i < label->ask_ekus_n && label->challenge == CHALLENGE_REQUIRED; i++)
+		TRY(check_asked_eku(label->ask_ekus[i], csr, arena, why));
+	for (size_t i = 0; i < csr->ekus.n; i++)
+		TRY(check_unasked_eku(label, csr->ekus.oids[i], arena, why));
+	return OK;
+}
+
+static enum err check_key(const struct est_label *label, const struct csr *csr, struct why *why)
+{
+	bool asked = label->ask_key != KEY_NONE && label->challenge == CHALLENGE_REQUIRED;
+
+	if (asked && csr->key_spec != label->ask_key)
+		return WHY(why, POLICY_KEY, "TS-0003 10.1.1.1", "key: want %s, have %s", key_spec_name(label->ask_key),
+			key_spec_name(csr->key_spec));
+	return OK;
+}
+
+static enum err begin_order(const struct client *client, const struct est_label *label, const struct csr *csr,
+	struct issue_order *out, struct why *why)
+{
+	const char *own = client->enrolee.profile;
+	const char *profile = own && own[0] ? own : label->profile;
+
+	*out = (struct issue_order){.csr = csr->der};
+	if (!text_copy(out->profile, sizeof(out->profile), span_text(profile)))
+		return WHY(why, ENROLEE_LABEL, "", "profile: want less than %d characters, have '%s'", ISSUER_PROFILE_MAX,
+			profile);
+	return OK;
+}
+
+enum err policy_enrol(const struct client *client, const struct est_label *label, const struct csr *csr,
+	struct arena *arena, struct issue_order *out, struct why *why)
+{
+	TRY(begin_order(client, label, csr, out, why));
+	TRY(check_no_ca(csr, why));
+	TRY(take_subject(client, csr, arena, &out->subject, why));
+	TRY(take_sans(client, label, csr, arena, &out->sans, why));
+	TRY(check_ekus(label, csr, arena, why));
+	return check_key(label, csr, why);
+}
+
+/* RFC 7030 4.2.2: subject identical to the current certificate's, compared as RFC 5280 7.1 says. */
+static enum err same_subject(const struct cert *current, const struct csr *csr, struct arena *arena, struct why *why)
+{
+	const char *want = "";
+	const char *have = "";
+	bool same = name_is_empty(current->subject) && name_is_empty(csr->subject);
+
+	if (!same)
+		TRY(name_equal(current->subject, csr->subject, &same, why));
+	if (same)
+		return OK;
+	TRY(name_text(current->subject, arena, &want, why));
+	TRY(name_text(csr->subject, arena, &have, why));
+	return WHY(why, POLICY_SUBJECT, "RFC 7030 4.2.2", "subject: want '%.*s', have '%.*s'",
+		SPAN_FMT(span_first(span_text(want), SHOWN_MAX)), SPAN_FMT(span_first(span_text(have), SHOWN_MAX)));
+}
+
+static enum err same_sans(const struct client *client, const struct csr *csr, struct arena *arena, struct why *why)
+{
+	const struct san_list identity = identity_of(&client->enrolee);
+	struct san_list want = {0};
+	struct san_list have = {0};
+
+	TRY(parse_sans(client->leaf.san, arena, &want, why));
+	TRY(parse_sans(csr->san, arena, &have, why));
+	/* RFC 7030 4.2.2: subjectAltName identical to the current certificate's. */
+	if (!san_same_set(&want, &have))
+		return refuse_sans("RFC 7030 4.2.2", &want, &have, why);
+	/* TS-0003 8.3.6.2: and it is still the identity that the MEF associates with this client. */
+	if (!san_has(&want, &identity.items[0]))
+		return refuse_sans("TS-0003 8.3.6.2", &identity, &have, why);
+	return OK;
+}
+
+static enum err check_reuse(const struct client *client, const struct est_label *label, const struct csr *csr, struct why *why)
+{
+	if (!label->reuse_key && span_equal(csr->spki, client->leaf.spki))
+		return WHY(why, POLICY_KEY_REUSE, "RFC 7030 4.2.2", "key: want a new one, have that of the current certificate");
+	return OK;
+}
+
+enum err policy_reenrol(const struct client *client, const struct est_label *label, const struct csr *csr,
+	struct arena *arena, struct issue_order *out, struct why *why)
+{
+	if (!client->provisioned)
+		return WHY(why, POLICY_NOT_PROVISIONED, "TS-0003 8.3.6.2",
+			"client '%s': want a certificate of this MEF, have a bootstrap credential", client->enrolee.id);
+	TRY(begin_order(client, label, csr, out, why));
+	TRY(check_no_ca(csr, why));
+	TRY(same_subject(&client->leaf, csr, arena, why));
+	TRY(same_sans(client, csr, arena, why));
+	TRY(check_ekus(label, csr, arena, why));
+	TRY(check_key(label, csr, why));
+	TRY(check_reuse(client, label, csr, why));
+	out->subject = csr->subject;
+	return keep(arena, client->leaf.san, &out->sans, why);
+}
