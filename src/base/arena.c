@@ -28,7 +28,7 @@ void *arena_alloc(struct arena *a, size_t size)
 {
 	size_t align = alignof(max_align_t);
 
-	if (size > a->max || a->used > a->max - size)
+	if (size > a->max || a->used > a->max - size || size > SIZE_MAX / 2)
 		return NULL;
 	size = (size + align - 1) / align * align;
 	if (!a->blocks || a->blocks->cap - a->blocks->used < size) {

@@ -1,5 +1,8 @@
 #pragma once
-/* RFC 4648 section 4. Reading skips blanks, tabs, CR and LF anywhere (RFC 8951 section 3.1). */
+/*
+ * RFC 4648 4: the standard alphabet, padded.
+ * RFC 8951 3.1: reading skips blanks, tabs, CR and LF anywhere.
+ */
 #include "base/buf.h"
 
 /* columns: line length, 0 for one line. Every line, also the last, ends with "\n" when columns > 0. */

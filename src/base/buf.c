@@ -20,6 +20,7 @@ void buf_clear(struct buf *b)
 {
 	b->n = 0;
 	b->bad = false;
+	b->starved = false;
 }
 
 void buf_drop(struct buf *b, size_t n)
@@ -34,7 +35,7 @@ void buf_drop(struct buf *b, size_t n)
 
 uint8_t *buf_room(struct buf *b, size_t n)
 {
-	if (b->bad || n > b->max - b->n || b->n > b->max) {
+	if (b->bad || b->n > b->max || n > b->max - b->n || n >= SIZE_MAX - b->n) {
 		b->bad = true;
 		return NULL;
 	}
@@ -47,6 +48,7 @@ uint8_t *buf_room(struct buf *b, size_t n)
 		uint8_t *p = mem_alloc(cap);
 		if (!p) {
 			b->bad = true;
+			b->starved = true;
 			return NULL;
 		}
 		if (b->n)
@@ -169,5 +171,7 @@ enum err buf_check(const struct buf *b, const char *what, struct why *why)
 {
 	if (!b->bad)
 		return OK;
+	if (b->starved)
+		return WHY(why, NOMEM, "", "%s: want more memory, have %zu bytes", what, b->n);
 	return WHY(why, BUF_LIMIT, "", "%s: want at most %zu bytes", what, b->max);
 }

@@ -14,6 +14,7 @@ struct buf {
 	size_t cap;
 	size_t max;
 	bool bad;
+	bool starved; /* bad for want of memory, not for its ceiling */
 };
 
 #define BUF(max_bytes) ((struct buf){.max = (max_bytes)})
@@ -42,4 +43,5 @@ void buf_grew(struct buf *b, size_t used);
 struct span buf_span(const struct buf *b);
 /* Terminated view of the bytes; "" when empty. Appends a NUL that does not count. */
 const char *buf_text(struct buf *b);
+/* ERR_LIMIT past the ceiling, ERR_NOMEM. */
 MUST_CHECK enum err buf_check(const struct buf *b, const char *what, struct why *why);

@@ -52,8 +52,8 @@ int64_t date_to_s(const struct date *d)
 
 bool date_is_valid(const struct date *d)
 {
-	if (d->year < 1 || d->year > 9999 || d->month < 1 || d->month > 12 || d->day < 1 || d->hour < 0
-		|| d->hour > 23 || d->minute < 0 || d->minute > 59 || d->second < 0 || d->second > 59)
+	if (d->year < 1 || d->year > 9999 || d->month < 1 || d->month > 12 || d->day < 1 || d->day > 31
+		|| d->hour < 0 || d->hour > 23 || d->minute < 0 || d->minute > 59 || d->second < 0 || d->second > 59)
 		return false;
 	struct date back = date_from_s(date_to_s(d));
 	return back.day == d->day && back.month == d->month;

@@ -35,7 +35,7 @@ enum err hex_parse(struct span text, uint8_t *out, size_t max, size_t *n_out, st
 	size_t n = 0;
 
 	for (size_t i = 0; i < text.n;) {
-		if (text.p[i] == ':' && n && i + 1 < text.n) {
+		if (text.p[i] == ':' && n && i + 1 < text.n && text.p[i - 1] != ':') {
 			i++;
 			continue;
 		}

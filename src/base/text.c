@@ -9,7 +9,7 @@ enum err text_number(
 		return WHY(why, TEXT_NUMBER, "", "%s: want a number, have nothing", what);
 	for (size_t i = 0; i < text.n; i++) {
 		uint8_t c = text.p[i];
-		if (c < '0' || c > '9' || v > (UINT64_MAX - 9) / 10)
+		if (c < '0' || c > '9' || v > (UINT64_MAX - (uint64_t)(c - '0')) / 10)
 			return WHY(why, TEXT_NUMBER, "", "%s: want a whole number, have '%.*s'", what,
 				SPAN_FMT(span_first(text, 40)));
 		v = v * 10 + (uint64_t)(c - '0');

@@ -1,5 +1,7 @@
 #include "base/why.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,11 +26,35 @@ const struct code_page *code_find(int number)
 	return NULL;
 }
 
+/* Bytes of the printable character at the start; 0 when there is none. */
+static size_t printable(const char *text, size_t left)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	if (p[0] < 0x80)
+		return p[0] >= 0x20 && p[0] != 0x7f;
+	/* U+0080 to U+009F steer a terminal as escape sequences do */
+	if (p[0] == 0xc2 && left > 1 && p[1] < 0xa0)
+		return 0;
+	for (size_t n = 2; n <= 4 && n <= left; n++) {
+		if (text_is_utf8(span_of(text, n)))
+			return n;
+	}
+	return 0;
+}
+
 static void make_printable(char *text)
 {
-	for (; *text; text++) {
-		if ((unsigned char)*text < 0x20 || (unsigned char)*text == 0x7f)
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		size_t n = printable(text, left);
+		if (n == 0) {
 			*text = '?';
+			n = 1;
+		}
+		text += n;
+		left -= n;
 	}
 }
 
@@ -104,7 +130,7 @@ size_t why_print(const struct why *why, char *out, size_t size)
 		page ? page->title : "Unknown failure", why->text, open, why->clause, shut,
 		page ? page->next : "Report it.");
 
-	if (n < 0)
+	if (n < 0 || size == 0)
 		return 0;
 	return (size_t)n < size ? (size_t)n : size - 1;
 }

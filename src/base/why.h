@@ -53,8 +53,8 @@ struct why {
 
 /*
  * Sets the reason unless one is set already; returns the kind that the code's row names, also when
- * an earlier reason is kept. Texts never hold secrets. Control bytes are replaced by '?', so that
- * a peer's bytes may be quoted.
+ * an earlier reason is kept. Texts never hold secrets. What is no printable UTF-8 is replaced by
+ * '?', so that a peer's bytes may be quoted.
  */
 enum err why_set(struct why *why, enum code code, const char *clause, const char *file, int line,
 	const char *fmt, ...) __attribute__((format(printf, 6, 7)));

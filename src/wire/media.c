@@ -45,31 +45,38 @@ static bool is_refused(struct span range)
 	return true;
 }
 
-static bool range_covers(struct span range, struct span type)
+/* How closely a range names the type: 0 not at all, 1 any type, 2 its family, 3 itself. */
+static int precision(struct span range, struct span type)
 {
 	struct span name = span_trim(before(range, ';'));
 
 	if (span_is(name, "*/*"))
-		return true;
+		return 1;
 	if (name.n > 2 && span_is(span_from(name, name.n - 2), "/*")) {
 		struct span family = span_first(name, name.n - 1);
-		return span_equal_nocase(family, span_first(type, family.n));
+		return span_equal_nocase(family, span_first(type, family.n)) ? 2 : 0;
 	}
-	return span_equal_nocase(name, type);
+	return span_equal_nocase(name, type) ? 3 : 0;
 }
 
 bool media_accepts(struct span accept, const char *type)
 {
 	struct span want = span_trim(before(span_text(type), ';'));
 	struct span rest = accept;
+	int best = 0;
+	bool accepted = span_trim(accept).n == 0;
 
-	if (span_trim(accept).n == 0)
-		return true;
+	/* RFC 9110 12.5.1: the most precise range decides, so a type may be refused beside a wildcard */
 	while (rest.n) {
 		struct span range = before(rest, ',');
-		if (range_covers(range, want) && !is_refused(range))
-			return true;
+		int found = precision(range, want);
+		if (found > best) {
+			best = found;
+			accepted = !is_refused(range);
+		} else if (found && found == best) {
+			accepted |= !is_refused(range);
+		}
 		rest = span_from(rest, range.n + 1);
 	}
-	return false;
+	return accepted;
 }

@@ -92,6 +92,7 @@ enum err uri_decode(struct span in, char *out, size_t size, struct why *why)
 	out[0] = '\0';
 	for (size_t i = 0; i < in.n; i++) {
 		int c = in.p[i];
+		out[n] = '\0';
 		if (c == '%') {
 			int high = in.n - i > 2 ? hex_value(in.p[i + 1]) : -1;
 			int low = in.n - i > 2 ? hex_value(in.p[i + 2]) : -1;
