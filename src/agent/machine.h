@@ -9,6 +9,13 @@
 #include "pki/csr.h"
 #include "wire/call.h"
 
+enum {
+	AGENT_WAITS_MAX = 100,       /* 202 and 503 answers of one run */
+	AGENT_WAIT_DEFAULT_S = 60,   /* where the MEF names no Retry-After */
+	AGENT_WAIT_MAX_S = 86400,
+	AGENT_REPLY_MAX = 1024 * 1024,
+};
+
 enum agent_goal { AGENT_ENROL, AGENT_RENEW };
 
 struct agent_config {
@@ -23,9 +30,9 @@ struct agent_config {
 
 enum agent_action_kind {
 	AGENT_CALL,     /* perform the HTTP exchange; feed the reply */
-	AGENT_MAKE_KEY, /* make and keep a key of `key`; feed it by agent_feed_key */
+	AGENT_MAKE_KEY, /* make and keep a key of `key`, or take the current one for KEY_NONE; agent_feed_key */
 	AGENT_INSTALL,  /* store atomically: certificate, chain, anchors; feed OK or the failure */
-	AGENT_WAIT,     /* 202 or 503: call next again after wait_s */
+	AGENT_WAIT,     /* 202 or 503: call agent_feed_waited after wait_s */
 	AGENT_DONE,
 	AGENT_FAILED,
 };
@@ -54,6 +61,8 @@ struct agent_reply {
 	struct span media_type;
 	struct span body;
 	int64_t retry_after_s; /* 0: none */
+	const struct span *server_certs; /* DER that the MEF showed in the TLS handshake, leaf first */
+	size_t server_certs_n;
 };
 
 struct agent;
@@ -65,5 +74,6 @@ void agent_next(struct agent *a, struct agent_action *out, struct why *why);
 void agent_feed(struct agent *a, const struct agent_reply *reply);
 void agent_feed_key(struct agent *a, const struct key *key); /* borrowed until agent_free */
 void agent_feed_installed(struct agent *a);
+void agent_feed_waited(struct agent *a);
 /* The action could not be carried out (no connection, disk full): ends in AGENT_FAILED. */
 void agent_feed_failure(struct agent *a, const struct why *why);

@@ -1,6 +1,6 @@
 #pragma once
 /* Every subcommand, defined in the file that its first word names. */
-#include "app/openmef/cli.h"
+#include "app/openmef/place.h"
 
 extern const struct command command_init;
 extern const struct command command_serve, command_reload, command_status;
@@ -10,3 +10,6 @@ extern const struct command command_cert_list, command_cert_show, command_cert_r
 extern const struct command command_ca_show, command_ca_crl, command_ca_tls;
 extern const struct command command_audit_list, command_audit_verify;
 extern const struct command command_explain, command_help_conf, command_manual;
+
+extern const struct command *const commands[]; /* NULL-terminated */
+extern const struct cli_program *const openmef_program;

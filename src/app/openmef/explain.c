@@ -43,12 +43,34 @@ static enum err run_help_conf(struct cli *cli, struct why *why)
 const struct command command_help_conf = {
 	"help conf", "", 0, 0, "List every configuration key.", NULL, NULL, run_help_conf};
 
+static void manual_conf(void)
+{
+	struct conf_row row = {0};
+	const char *section = "";
+
+	roff_head("openmef.conf", 5, "configuration of OpenMEF");
+	puts(".SH DESCRIPTION");
+	roff_text("An INI file: [section], then key = value lines; # starts a comment. `openmef init` writes it with every key and its comment. Relative paths start where the file lies. [profile NAME] and [label NAME] may appear several times; [label default] is the EST path without a label.");
+	for (size_t i = 0; conf_row_at(i, &row); i++) {
+		if (strcmp(section, row.section) != 0)
+			printf(".SH \"[%s]\"\n", row.section);
+		section = row.section;
+		printf(".TP\n\\fB%s\\fR", row.name);
+		if (row.value)
+			printf(" (default: %s)\n", row.value[0] ? row.value : "empty");
+		else
+			puts(" (must be given)");
+		roff_text(row.comment);
+	}
+	puts(".SH \"SEE ALSO\"\n.BR openmef (1)");
+}
+
 static enum err run_manual(struct cli *cli, struct why *why)
 {
 	if (strcmp(cli->args[0], "openmef") == 0)
-		cli_manual();
+		cli_manual(openmef_program);
 	else if (strcmp(cli->args[0], "openmef.conf") == 0)
-		cli_manual_conf();
+		manual_conf();
 	else
 		return WHY(why, CLI_USAGE, "", "manual: want openmef or openmef.conf, have '%s'", cli->args[0]);
 	return OK;

@@ -1,4 +1,4 @@
-#include "app/openmef/cli.h"
+#include "app/openmef/place.h"
 
 #include "adapt/store/sqlite.h"
 #include "adapt/sys/file.h"

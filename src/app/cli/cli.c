@@ -1,4 +1,4 @@
-#include "app/openmef/cli.h"
+#include "app/cli/cli.h"
 
 #include "base/text.h"
 
@@ -39,8 +39,8 @@ bool cli_flag(const struct cli *cli, const char *name)
 
 static enum err usage(const struct cli *cli, const char *text, const char *what, struct why *why)
 {
-	return WHY(why, CLI_USAGE, "", "openmef %s: %s%s%s (see: openmef %s --help)", cli->command->path, text,
-		what[0] ? " " : "", what, cli->command->path);
+	return WHY(why, CLI_USAGE, "", "%s %s: %s%s%s (see: %s %s --help)", cli->program->name, cli->command->path,
+		text, what[0] ? " " : "", what, cli->program->name, cli->command->path);
 }
 
 static enum err keep(struct cli *cli, size_t index, const char *value, struct why *why)
@@ -143,7 +143,7 @@ void cli_print_json(const struct json *j)
 	struct why why = {0};
 
 	if (json_write(j, &out, &why) != OK) {
-		fprintf(stderr, "openmef: %s\n", why.text);
+		fprintf(stderr, "%s\n", why.text);
 		return;
 	}
 	fwrite(out.p, 1, out.n, stdout);

@@ -3,11 +3,8 @@
  * The frame of every subcommand: one table row each, from which parsing, --help and the manual page
  * come. Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 denied, 5 unreachable, 6 nothing to do.
  */
-#include "app/conf/conf.h"
-#include "base/secret.h"
 #include "port/clock.h"
 #include "port/random.h"
-#include "port/store.h"
 #include "wire/json.h"
 
 enum exit_code {
@@ -29,13 +26,15 @@ struct cli_option {
 };
 
 struct cli {
-	const char *dir; /* from --dir, OPENMEF_DIR, or found */
+	const char *dir; /* from --dir; NULL: the program decides */
 	bool json;
 	bool quiet;
+	bool exit_nothing; /* set by run: all is well, there was nothing to do */
 	const char *values[CLI_OPTIONS_MAX][CLI_REPEAT_MAX]; /* by option index of the row */
 	size_t counts[CLI_OPTIONS_MAX];
 	const char *args[CLI_ARGS_MAX];
 	size_t args_n;
+	const struct cli_program *program;
 	const struct command *command;
 	struct clock clock;
 	struct random_source random;
@@ -51,7 +50,20 @@ struct command {
 	enum err (*run)(struct cli *cli, struct why *why);
 };
 
-extern const struct command *const commands[]; /* NULL-terminated */
+struct cli_program {
+	const char *name;    /* "openmef" */
+	const char *summary; /* what it is for, one line */
+	const char *intro;   /* first steps, for the overview; may be NULL */
+	const char *dir_help;
+	const char *see_also; /* roff line for the manual page */
+	const struct command *const *commands; /* NULL-terminated */
+};
+
+/*
+ * Runs the command that argv (without the program's name) names; returns the exit code. A command without
+ * run is left to `other`, which gets all of argv.
+ */
+int cli_main(const struct cli_program *program, int argc, char **argv, int (*other)(int argc, char **argv));
 
 /* First value of an option of this command, or NULL. The name must be in its table. */
 const char *cli_value(const struct cli *cli, const char *name);
@@ -61,25 +73,13 @@ size_t cli_values(const struct cli *cli, const char *name, const char *const **v
 
 /* Fills cli from what follows the command's words; ERR_SYNTAX: usage was told on stderr. */
 MUST_CHECK enum err cli_parse(struct cli *cli, int argc, char **argv, struct why *why);
-void cli_help(const struct command *c);   /* one command, to stdout */
-void cli_help_all(void);                  /* the overview */
-void cli_manual(void);                    /* roff source of openmef(1) */
-void cli_manual_conf(void);               /* roff source of openmef.conf(5) */
+void cli_help(const struct cli_program *p, const struct command *c); /* one command, to stdout */
+void cli_help_all(const struct cli_program *p);                      /* the overview */
+void cli_manual(const struct cli_program *p);                        /* roff source of its page in section 1 */
+void roff_head(const char *name, int section, const char *summary);
+void roff_text(const char *text);
 enum exit_code cli_exit_code(enum err err);
 
-/* Joined with the directory unless absolute. ERR_LIMIT. */
-MUST_CHECK enum err cli_path(const char *dir, const char *path, char *out, size_t size, struct why *why);
-MUST_CHECK enum err cli_conf(struct cli *cli, struct conf *out, struct why *why);
-MUST_CHECK enum err cli_store(struct cli *cli, const struct conf *conf, struct store **out, struct why *why);
-void cli_store_cleanup(struct store **store);
-#define OWNED_STORE __attribute__((cleanup(cli_store_cleanup)))
-/* Runs change within begin and commit; rolls back when it fails. */
-MUST_CHECK enum err cli_change(struct store *store, enum err (*change)(struct store *, void *arg, struct why *),
-	void *arg, struct why *why);
-/* Process id of the running server of this directory; 0: none. */
-int cli_server_pid(const struct cli *cli);
-/* Tells a running server that the store changed (SIGUSR1 to the parent). */
-void cli_poke(const struct cli *cli);
 void cli_print_json(const struct json *j);
 /* Lines for people, unless --json or --quiet. */
 void cli_say(const struct cli *cli, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

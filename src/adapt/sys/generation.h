@@ -1,0 +1,35 @@
+#pragma once
+/*
+ * The device's credentials on disk: DIR/gen-N holds key, certificate, chain, anchors and the MEF's address of
+ * one enrolment; DIR/current is a link to the one in force, switched by one rename. DIR/pending.pem keeps the
+ * key of a request under way, so that a lost answer or a reboot does not lose it.
+ */
+#include "base/buf.h"
+
+#define GENERATION_KEY "key.pem"
+#define GENERATION_CERT "cert.pem"
+#define GENERATION_CHAIN "chain.pem"
+#define GENERATION_ANCHORS "anchors.pem"
+#define GENERATION_MEF "mef.uri"
+
+struct generation {
+	struct span key_pem;
+	struct span cert_pem;
+	struct span chain_pem;
+	struct span anchors_pem;
+	const char *mef_uri;
+};
+
+/* Makes DIR (0700) when missing. ERR_SYSTEM. */
+MUST_CHECK enum err generation_dir(const char *dir, struct why *why);
+/* A file of the generation in force; ERR_NOT_FOUND when there is none. */
+MUST_CHECK enum err generation_read(const char *dir, const char *name, struct buf *out, struct why *why);
+/*
+ * Writes DIR/gen-N+1 whole and synced, then switches. A crash at any point leaves the old or the new one in
+ * force. Keeps the one before, removes older ones and the pending key. number_out: N+1.
+ */
+MUST_CHECK enum err generation_install(
+	const char *dir, const struct generation *g, unsigned int *number_out, struct why *why);
+/* The pending key: written before it is used; ERR_NOT_FOUND when there is none. */
+MUST_CHECK enum err generation_keep_pending(const char *dir, struct span key_pem, struct why *why);
+MUST_CHECK enum err generation_pending(const char *dir, struct buf *out, struct why *why);

@@ -1,0 +1,261 @@
+#include "agent/run.h"
+
+#include "base/mem.h"
+#include "proto/est/body.h"
+#include "wire/uri.h"
+
+enum agent_state {
+	STATE_CA_CERTS,
+	STATE_CSR_ATTRS,
+	STATE_KEY,
+	STATE_ENROL,
+	STATE_INSTALL,
+	STATE_WAIT,
+	STATE_DONE,
+	STATE_FAILED,
+};
+
+struct step {
+	enum agent_action_kind kind;
+	const char *operation; /* EST operation of a call; the renewal's own stands in renew_operation */
+	const char *renew_operation;
+	const char *accept;
+	const char *text;
+	enum err (*take)(struct agent *a, const struct agent_reply *reply, struct why *why);
+	enum agent_state next;
+};
+
+
+static const struct step steps[] = {
+	[STATE_CA_CERTS] = {AGENT_CALL, "cacerts", "cacerts", "application/pkcs7-mime",
+		"step 1: obtain the trust anchors", run_take_ca_certs, STATE_CSR_ATTRS},
+	[STATE_CSR_ATTRS] = {AGENT_CALL, "csrattrs", "csrattrs", "application/csrattrs",
+		"step 2: obtain the CSR attributes", run_take_attrs, STATE_KEY},
+	[STATE_KEY] = {AGENT_MAKE_KEY, NULL, NULL, NULL, "step 3a: make the key pair", NULL, STATE_ENROL},
+	[STATE_ENROL] = {AGENT_CALL, "simpleenroll", "simplereenroll", "application/pkcs7-mime",
+		"step 3c: ask for the certificate", run_take_issued, STATE_INSTALL},
+	[STATE_INSTALL] = {AGENT_INSTALL, NULL, NULL, NULL, "step 3f: install certificate and key", NULL, STATE_DONE},
+	[STATE_WAIT] = {AGENT_WAIT, NULL, NULL, NULL, "waiting as the MEF asked", NULL, STATE_DONE},
+	[STATE_DONE] = {AGENT_DONE, NULL, NULL, NULL, "done", NULL, STATE_DONE},
+	[STATE_FAILED] = {AGENT_FAILED, NULL, NULL, NULL, "failed", NULL, STATE_FAILED},
+};
+
+/* "https://mef.example.com:8443" gets the well-known path; a final slash goes. */
+static enum err set_base(struct agent *a, const char *given, struct why *why)
+{
+	OWNED_BUF struct buf text = BUF(CALL_PATH_MAX);
+	struct span all = span_text(given);
+	struct uri uri = {0};
+
+	while (all.n && all.p[all.n - 1] == '/')
+		all.n--;
+	TRY(uri_parse(all, &uri, why));
+	if (!span_is_nocase(uri.scheme, "https"))
+		return WHY(why, AGENT_URI, "RFC 7030 3.2.1", "want an https URI, have '%.*s'", SPAN_FMT(span_first(all, 80)));
+	if (uri.query.n)
+		return WHY(why, AGENT_URI, "", "want no query behind '?'");
+	buf_put_span(&text, all);
+	if (uri.path.n == 0)
+		buf_put_text(&text, "/.well-known/est");
+	TRY(buf_check(&text, "MEF URI", why));
+	a->base = arena_text(&a->arena, buf_span(&text));
+	return a->base ? OK : WHY(why, NOMEM, "", "MEF URI");
+}
+
+static enum err keep(struct agent *a, struct span in, struct span *out, struct why *why)
+{
+	*out = arena_copy(&a->arena, in);
+	return out->p || in.n == 0 ? OK : WHY(why, NOMEM, "", "%zu bytes", in.n);
+}
+
+static enum err set_config(struct agent *a, const struct agent_config *config, struct why *why)
+{
+	a->config = *config;
+	a->config.base_uri = NULL;
+	TRY(set_base(a, config->base_uri, why));
+	TRY(keep(a, config->anchors_pem, &a->config.anchors_pem, why));
+	TRY(keep(a, config->client_cert, &a->config.client_cert, why));
+	return cert_parse(a->config.client_cert, &a->current, why);
+}
+
+enum err agent_new(const struct agent_config *config, struct agent **out, struct why *why)
+{
+	struct agent *a = mem_alloc(sizeof(*a));
+
+	if (!a)
+		return WHY(why, NOMEM, "", "agent");
+	a->arena = ARENA(RUN_ARENA_MAX);
+	a->url = BUF(2 * CALL_PATH_MAX);
+	a->anchors_pem = BUF(RUN_PEM_MAX);
+	a->chain_pem = BUF(RUN_PEM_MAX);
+	a->csr = BUF(CSR_DER_MAX);
+	a->body = BUF(2 * CSR_DER_MAX);
+	a->state = STATE_CA_CERTS;
+	enum err err = set_config(a, config, why);
+	if (err != OK) {
+		agent_free(a);
+		return err;
+	}
+	*out = a;
+	return OK;
+}
+
+void agent_free(struct agent *a)
+{
+	if (!a)
+		return;
+	buf_fini(&a->url);
+	buf_fini(&a->anchors_pem);
+	buf_fini(&a->chain_pem);
+	buf_fini(&a->csr);
+	buf_fini(&a->body);
+	arena_fini(&a->arena);
+	mem_free(a);
+}
+
+static void fail(struct agent *a, const struct why *why)
+{
+	a->failure = *why;
+	a->state = STATE_FAILED;
+}
+
+static void describe_call(struct agent *a, const struct step *step, struct agent_action *out)
+{
+	bool enrol = a->state == STATE_ENROL;
+
+	buf_clear(&a->url);
+	buf_put_fmt(&a->url, "%s/%s", a->base,
+		a->config.goal == AGENT_RENEW ? step->renew_operation : step->operation);
+	out->method = enrol ? CALL_POST : CALL_GET;
+	out->url = buf_text(&a->url);
+	out->accept = step->accept;
+	out->media_type = enrol ? EST_MEDIA_PKCS10 : NULL;
+	out->body = enrol ? buf_span(&a->body) : (struct span){NULL, 0};
+}
+
+static enum key_spec wanted_key(const struct agent *a)
+{
+	if (a->config.goal == AGENT_RENEW && a->config.reuse_key)
+		return KEY_NONE;
+	if (a->attrs.key != KEY_NONE)
+		return a->attrs.key;
+	return a->config.key_wish != KEY_NONE ? a->config.key_wish : KEY_P256;
+}
+
+void agent_next(struct agent *a, struct agent_action *out, struct why *why)
+{
+	const struct step *step = &steps[a->state];
+
+	*out = (struct agent_action){.kind = step->kind, .step = step->text};
+	if (step->kind == AGENT_CALL)
+		describe_call(a, step, out);
+	out->key = wanted_key(a);
+	out->certificate = a->issued;
+	out->chain_pem = buf_span(&a->chain_pem);
+	out->anchors_pem = buf_span(&a->anchors_pem);
+	out->wait_s = a->wait_s;
+	if (a->state == STATE_FAILED && why->kind == OK)
+		*why = a->failure;
+}
+
+/* RFC 7030 4.2.3: 202 with Retry-After means "not yet"; 503 is the same said by a busy server. */
+static void wait_for(struct agent *a, const struct agent_reply *reply)
+{
+	struct why why = {0};
+	int64_t wait_s = reply->retry_after_s > 0 ? reply->retry_after_s : AGENT_WAIT_DEFAULT_S;
+
+	if (++a->waits > AGENT_WAITS_MAX) {
+		WHY(&why, AGENT_WAITS, "RFC 7030 4.2.3", "asked %d times", AGENT_WAITS_MAX);
+		fail(a, &why);
+		return;
+	}
+	a->wait_s = wait_s < AGENT_WAIT_MAX_S ? wait_s : AGENT_WAIT_MAX_S;
+	a->resume = a->state;
+	a->state = STATE_WAIT;
+}
+
+static void refused(struct agent *a, const struct agent_reply *reply)
+{
+	struct why why = {0};
+
+	/* A challenge may have outlived its minutes or its TLS session: one fresh one is worth asking for. */
+	if (a->state == STATE_ENROL && a->attrs.challenge.n && reply->status == 403 && !a->challenged_again) {
+		a->challenged_again = true;
+		a->state = STATE_CSR_ATTRS;
+		return;
+	}
+	WHY(&why, AGENT_REFUSED, "RFC 7030 4.2.3", "%s: status %u: %.*s", steps[a->state].operation, reply->status,
+		SPAN_FMT(span_first(reply->body, 220)));
+	fail(a, &why);
+}
+
+static bool is_good(const struct agent *a, unsigned int status)
+{
+	/* RFC 7030 4.5.2: no attributes are 204, and 404 where the server knows no csrattrs */
+	return status == 200 || (a->state == STATE_CSR_ATTRS && (status == 204 || status == 404));
+}
+
+static void out_of_turn(struct agent *a)
+{
+	struct why why = {0};
+
+	WHY(&why, AGENT_STEP, "", "state %d", a->state);
+	fail(a, &why);
+}
+
+void agent_feed(struct agent *a, const struct agent_reply *reply)
+{
+	const struct step *step = &steps[a->state];
+	struct why why = {0};
+
+	if (step->kind != AGENT_CALL) {
+		out_of_turn(a);
+	} else if (reply->status == 202 || reply->status == 503) {
+		wait_for(a, reply);
+	} else if (!is_good(a, reply->status)) {
+		refused(a, reply);
+	} else if (step->take(a, reply, &why) != OK) {
+		fail(a, &why);
+	} else {
+		a->state = (int)step->next;
+		/* a second csrattrs keeps the key that was made */
+		if (a->state == STATE_KEY && a->key)
+			agent_feed_key(a, a->key);
+	}
+}
+
+void agent_feed_key(struct agent *a, const struct key *key)
+{
+	struct why why = {0};
+
+	if (a->state != STATE_KEY) {
+		out_of_turn(a);
+		return;
+	}
+	a->key = key;
+	if (run_make_csr(a, &why) != OK)
+		fail(a, &why);
+	else
+		a->state = STATE_ENROL;
+}
+
+void agent_feed_installed(struct agent *a)
+{
+	if (a->state == STATE_INSTALL)
+		a->state = STATE_DONE;
+	else
+		out_of_turn(a);
+}
+
+void agent_feed_waited(struct agent *a)
+{
+	if (a->state == STATE_WAIT)
+		a->state = a->resume;
+	else
+		out_of_turn(a);
+}
+
+void agent_feed_failure(struct agent *a, const struct why *why)
+{
+	fail(a, why);
+}

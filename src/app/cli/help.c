@@ -1,0 +1,100 @@
+#include "app/cli/cli.h"
+
+#include <stdio.h>
+
+/* Options of every command; the meaning of --dir is the program's own. */
+static void print_common(const struct cli_program *p, void (*print)(const struct cli_option *))
+{
+	const struct cli_option options[] = {{"dir", "DIR", p->dir_help}, {"json", NULL, "Print JSON."},
+		{"quiet", NULL, "Print only failures."}, {NULL, NULL, NULL}};
+
+	print(options);
+}
+
+static const char exit_codes[] = "0 done, 1 failed, 2 usage, 3 not found, 4 denied, 5 unreachable, 6 nothing to do";
+
+static void print_options(const struct cli_option *options)
+{
+	for (; options && options->name; options++) {
+		char left[64];
+		snprintf(left, sizeof(left), "--%s%s%s", options->name, options->arg ? " " : "",
+			options->arg ? options->arg : "");
+		printf("  %-24s %s\n", left, options->help);
+	}
+}
+
+void cli_help(const struct cli_program *p, const struct command *c)
+{
+	printf("%s %s: %s\n\nUsage: %s %s%s%s%s\n", p->name, c->path, c->summary, p->name, c->path,
+		c->args[0] ? " " : "", c->args, c->options ? " [options]" : "");
+	if (c->detail)
+		printf("\n%s\n", c->detail);
+	printf("\nOptions:\n");
+	print_options(c->options);
+	print_common(p, print_options);
+	printf("\nExit codes: %s.\n", exit_codes);
+}
+
+void cli_help_all(const struct cli_program *p)
+{
+	printf("%s %s.\n\nUsage: %s COMMAND [options]\n\nCommands:\n", p->name, p->summary, p->name);
+	for (size_t i = 0; p->commands[i]; i++)
+		printf("  %-18s %s\n", p->commands[i]->path, p->commands[i]->summary);
+	printf("\n`%s COMMAND --help` tells the options of each. %s", p->name, p->intro ? p->intro : "\n");
+}
+
+/* roff: a backslash and a leading dot or quote have a meaning of their own. */
+void roff_text(const char *text)
+{
+	bool line_start = true;
+
+	for (; *text; text++) {
+		if (line_start && (*text == '.' || *text == '\''))
+			fputs("\\&", stdout);
+		if (*text == '\\')
+			fputs("\\e", stdout);
+		else if (*text == '-')
+			fputs("\\-", stdout);
+		else
+			putchar(*text);
+		line_start = *text == '\n';
+	}
+	putchar('\n');
+}
+
+static void roff_options(const struct cli_option *options)
+{
+	for (; options && options->name; options++) {
+		printf(".TP\n\\fB\\-\\-%s\\fR", options->name);
+		if (options->arg)
+			printf(" \\fI%s\\fR", options->arg);
+		putchar('\n');
+		roff_text(options->help);
+	}
+}
+
+void roff_head(const char *name, int section, const char *summary)
+{
+	printf(".TH %s %d \"\" \"OpenMEF " OMEF_VERSION "\"\n.SH NAME\n%s \\- %s\n", name, section, name, summary);
+}
+
+void cli_manual(const struct cli_program *p)
+{
+	roff_head(p->name, 1, p->summary);
+	printf(".SH SYNOPSIS\n.B %s\n.I command\n[options]\n.SH COMMANDS\n", p->name);
+	for (size_t i = 0; p->commands[i]; i++) {
+		const struct command *c = p->commands[i];
+		printf(".SS \"%s %s%s%s\"\n", p->name, c->path, c->args[0] ? " " : "", c->args);
+		roff_text(c->summary);
+		if (c->detail) {
+			puts(".PP");
+			roff_text(c->detail);
+		}
+		roff_options(c->options);
+	}
+	puts(".SH \"COMMON OPTIONS\"");
+	print_common(p, roff_options);
+	puts(".SH \"EXIT STATUS\"");
+	roff_text(exit_codes);
+	printf(".SH \"SEE ALSO\"\n%s\n", p->see_also);
+}

@@ -1,0 +1,173 @@
+#include "app/enrolee/drive.h"
+
+#include "adapt/sys/fetch.h"
+#include "adapt/sys/generation.h"
+
+#include <unistd.h>
+
+enum { PEM_MAX = 512 * 1024 };
+
+#define OWNED_SECRET_BUF __attribute__((cleanup(buf_fini_wipe)))
+
+struct driving {
+	const struct cli *cli;
+	const struct drive_ask *ask;
+	struct agent *agent;
+	struct fetch *fetch;
+	struct key *key;
+	struct buf key_pem; /* of key */
+	struct drive_result *result;
+};
+
+static void driving_fini(struct driving *d)
+{
+	agent_free(d->agent);
+	fetch_free(d->fetch);
+	key_free(d->key);
+	buf_fini_wipe(&d->key_pem);
+}
+
+static enum err do_call(struct driving *d, const struct agent_action *action, struct why *why)
+{
+	OWNED_REPLY struct fetch_reply got = {0};
+
+	TRY(fetch_call(d->fetch, action->method, action->url, action->media_type, action->accept, action->body, &got,
+		why));
+	struct agent_reply reply = {
+		.status = got.status,
+		.media_type = span_text(got.media_type),
+		.body = buf_span(&got.body),
+		.retry_after_s = got.retry_after_s,
+		.server_certs = got.certs,
+		.server_certs_n = got.certs_n,
+	};
+	agent_feed(d->agent, &reply);
+	return OK;
+}
+
+/* The key of a request that was under way when the device stopped, where it fits. */
+static bool take_pending(struct driving *d, enum key_spec spec)
+{
+	struct why ignored = {0};
+
+	if (generation_pending(d->ask->dir, &d->key_pem, &ignored) == OK
+		&& key_parse_pem(buf_span(&d->key_pem), (struct span){NULL, 0}, &d->key, &ignored) == OK
+		&& key_spec_of(d->key) == spec)
+		return true;
+	key_free(d->key);
+	d->key = NULL;
+	buf_clear(&d->key_pem);
+	return false;
+}
+
+static enum err do_key(struct driving *d, const struct agent_action *action, struct why *why)
+{
+	if (action->key == KEY_NONE) {
+		buf_put_span(&d->key_pem, d->ask->key_pem);
+		TRY(key_parse_pem(buf_span(&d->key_pem), (struct span){NULL, 0}, &d->key, why));
+	} else if (!take_pending(d, action->key)) {
+		TRY(key_new(action->key, &d->key, why));
+		TRY(key_write_pem(d->key, (struct span){NULL, 0}, &d->key_pem, why));
+		TRY(generation_keep_pending(d->ask->dir, buf_span(&d->key_pem), why));
+	}
+	agent_feed_key(d->agent, d->key);
+	return OK;
+}
+
+static enum err do_install(struct driving *d, const struct agent_action *action, struct why *why)
+{
+	buf_clear(&d->result->cert_pem);
+	TRY(cert_write_pem(action->certificate, &d->result->cert_pem, why));
+	struct generation g = {
+		.key_pem = buf_span(&d->key_pem),
+		.cert_pem = buf_span(&d->result->cert_pem),
+		.chain_pem = action->chain_pem,
+		.anchors_pem = action->anchors_pem,
+		.mef_uri = d->ask->mef_uri,
+	};
+	TRY(generation_install(d->ask->dir, &g, &d->result->generation, why));
+	agent_feed_installed(d->agent);
+	return OK;
+}
+
+static enum err do_wait(struct driving *d, const struct agent_action *action, struct why *why)
+{
+	if (d->ask->no_wait)
+		return WHY(why, AGENT_WAITS, "RFC 7030 4.2.3", "asked to come back in %lld s; the key is kept",
+			(long long)action->wait_s);
+	sleep((unsigned int)action->wait_s);
+	agent_feed_waited(d->agent);
+	return OK;
+}
+
+static enum err do_action(struct driving *d, const struct agent_action *action, struct why *why)
+{
+	switch (action->kind) {
+	case AGENT_CALL:
+		return do_call(d, action, why);
+	case AGENT_MAKE_KEY:
+		return do_key(d, action, why);
+	case AGENT_INSTALL:
+		return do_install(d, action, why);
+	case AGENT_WAIT:
+		return do_wait(d, action, why);
+	case AGENT_DONE:
+	case AGENT_FAILED:
+		return OK;
+	}
+	return OK;
+}
+
+static enum err run(struct driving *d, struct why *why)
+{
+	for (;;) {
+		struct agent_action action;
+		agent_next(d->agent, &action, why);
+		if (action.kind == AGENT_FAILED)
+			return why->kind;
+		if (action.kind == AGENT_DONE)
+			return OK;
+		if (!d->cli->json && !d->cli->quiet)
+			cli_say(d->cli, "  %s\n", action.step);
+		TRY(do_action(d, &action, why));
+	}
+}
+
+static enum err first_cert(void *arg, struct span der, struct why *why)
+{
+	struct buf *out = arg;
+
+	if (out->n == 0)
+		buf_put_span(out, der);
+	return buf_check(out, "certificate", why);
+}
+
+enum err drive_agent(const struct cli *cli, const struct drive_ask *ask, struct drive_result *out, struct why *why)
+{
+	__attribute__((cleanup(driving_fini))) struct driving d = {
+		.cli = cli, .ask = ask, .key_pem = BUF(PEM_MAX), .result = out};
+	OWNED_BUF struct buf leaf = BUF(CERT_DER_MAX);
+
+	out->cert_pem = BUF(PEM_MAX);
+	TRY(generation_dir(ask->dir, why));
+	TRY(cert_each_pem(ask->cert_pem, first_cert, &leaf, why));
+	struct agent_config config = {
+		.goal = ask->goal,
+		.base_uri = ask->mef_uri,
+		.anchors_pem = ask->anchors_pem,
+		.client_cert = buf_span(&leaf),
+		.key_wish = ask->key_wish,
+		.reuse_key = ask->reuse_key,
+		.now_s = clock_unix_s(&cli->clock),
+	};
+	TRY(agent_new(&config, &d.agent, why));
+	struct fetch_config fetch = {
+		.anchors_pem = ask->anchors_pem,
+		.cert_pem = ask->cert_pem,
+		.key_pem = ask->key_pem,
+		.connect = ask->connect,
+		.tls12_only = ask->tls12_only,
+	};
+	TRY(fetch_new(&fetch, &d.fetch, why));
+	return run(&d, why);
+}

@@ -1,0 +1,25 @@
+#pragma once
+/* Carries out what the agent asks for: HTTPS calls, keys, files, waiting. */
+#include "agent/machine.h"
+#include "app/cli/cli.h"
+
+struct drive_ask {
+	enum agent_goal goal;
+	const char *mef_uri;
+	const char *dir; /* where the generations lie */
+	const char *connect;
+	struct span anchors_pem;
+	struct span cert_pem; /* authenticates; with intermediates */
+	struct span key_pem;
+	enum key_spec key_wish;
+	bool reuse_key;
+	bool no_wait; /* fail with ERR_PENDING instead of sleeping */
+	bool tls12_only;
+};
+
+struct drive_result {
+	unsigned int generation;
+	struct buf cert_pem;
+};
+
+MUST_CHECK enum err drive_agent(const struct cli *cli, const struct drive_ask *ask, struct drive_result *out, struct why *why);
