@@ -6,8 +6,9 @@
 
 enum {
 	CSR_DER_MAX = 16 * 1024,
-	CSR_CHALLENGE_MAX = 255, /* RFC 2985 5.4.1 */
-	CSR_ATTRS_MAX = 32,
+	CSR_CHALLENGE_MAX = 255, /* octets; RFC 2985 5.4.1 allows as many characters */
+	CSR_ATTRS_MAX = 32,      /* attributes of one request; real ones have fewer than ten */
+	CSR_EXTENSIONS_MAX = 32, /* requested extensions */
 };
 
 struct csr {
@@ -24,13 +25,18 @@ struct csr {
 	uint16_t key_usage;
 	struct eku_list ekus;
 	bool asks_ca; /* basicConstraints with cA TRUE */
+	size_t unknown_attrs; /* attributes that we do not read; extensions of that sort are left alone */
 	struct span sig_alg;   /* DER AlgorithmIdentifier */
 	struct span signature; /* octets */
 };
 
-/* Consumes exactly; a repeated attribute or extension is refused. ERR_SYNTAX, ERR_LIMIT. */
+/*
+ * Consumes exactly; a repeated attribute or extension is refused. All spans point into der; nothing is
+ * allocated and the key is not decoded. The san's entries are checked by san_parse. ERR_SYNTAX, ERR_LIMIT.
+ */
 MUST_CHECK enum err csr_parse(struct span der, struct csr *out, struct why *why);
-/* Proof of possession: signature over info by the key inside. SHA-1 and MD5 refused. ERR_FORBIDDEN. */
+/* Proof of possession: signature over info by the key inside. SHA-1 and MD5 refused. ERR_FORBIDDEN;
+ * ERR_UNSUPPORTED and ERR_SYNTAX when the key itself is none of ours (key_parse_spki). */
 MUST_CHECK enum err csr_verify(const struct csr *csr, struct why *why);
 
 struct csr_plan {
@@ -40,6 +46,7 @@ struct csr_plan {
 	const struct eku_list *ekus; /* NULL for none */
 	bool digital_signature; /* ask for keyUsage digitalSignature */
 };
+/* Appends the signed request. out is as it was when anything fails. ERR_SYNTAX for a value that a request cannot hold. */
 MUST_CHECK enum err csr_write(const struct csr_plan *plan, const struct key *key, struct buf *out, struct why *why);
-/* PEM ("CERTIFICATE REQUEST") to DER, appended. */
+/* The first PEM block "CERTIFICATE REQUEST" (or "NEW CERTIFICATE REQUEST") to DER, appended. ERR_SYNTAX, ERR_LIMIT. */
 MUST_CHECK enum err csr_parse_pem(struct span pem, struct buf *out, struct why *why);

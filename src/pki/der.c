@@ -225,6 +225,20 @@ int64_t der_take_time(struct der *d)
 	return at_s;
 }
 
+/* X.680 41.4 */
+bool der_is_printable(struct span s)
+{
+	static const char also[] = " '()+,-./:=?";
+
+	for (size_t i = 0; i < s.n; i++) {
+		uint8_t c = s.p[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+		if (!letter && (c == '\0' || !strchr(also, c)))
+			return false;
+	}
+	return true;
+}
+
 static void put_header(struct buf *out, uint8_t tag, size_t n)
 {
 	size_t octets = 0;

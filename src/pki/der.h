@@ -56,6 +56,9 @@ struct span der_take_oid(struct der *d);
 int64_t der_take_time(struct der *d);
 bool der_done(const struct der *d);                 /* nothing bad, nothing left */
 
+/* Whether PrintableString can hold these characters (X.680 41.4). */
+bool der_is_printable(struct span text);
+
 /* Writing: put contents into a buffer of their own, wrap them. */
 void der_put(struct buf *out, uint8_t tag, struct span body);
 void der_put_uint(struct buf *out, struct span big_endian);

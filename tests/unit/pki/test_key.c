@@ -237,8 +237,8 @@ static void refuses_weak_and_foreign_public_keys(void **state)
 	static const char *const commands[] = {
 		"openssl genpkey -algorithm ED25519 | openssl pkey -pubout -outform DER -out k.der",
 		"openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-521 | openssl pkey -pubout -outform DER -out k.der",
-		"openssl ecparam -name prime256v1 -genkey -noout -param_enc explicit | openssl ec -pubout -param_enc explicit"
-		" -outform DER -out k.der 2>/dev/null",
+		("openssl ecparam -name prime256v1 -genkey -noout -param_enc explicit | openssl ec -pubout -param_enc explicit"
+		 " -outform DER -out k.der 2>/dev/null"),
 		"openssl genrsa 1024 2>/dev/null | openssl pkey -pubout -outform DER -out k.der",
 		"openssl genpkey -algorithm RSA-PSS 2>/dev/null | openssl pkey -pubout -outform DER -out k.der",
 	};
