@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Measures the server: real binaries, real TLS, durable records, on loopback.
+
+usage: bench/run.py BUILD-DIR [--quick]
+Prints a table and writes bench-results.json in the current directory. The server's processes are
+pinned to core 0 and the load to core 1. Rates are per CPU-second of all server processes together,
+from the scheduler's own counters, so they do not depend on the load being fast enough.
+"""
+import glob
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+DEVICES = 8
+THREADS = 8
+
+
+def run(*command, **options):
+    return subprocess.run(command, check=True, text=True, capture_output=True, **options).stdout
+
+
+def say(text):
+    print(text, flush=True)
+
+
+class Server:
+    def __init__(self, build, scratch):
+        self.openmef = f"{build}/src/openmef"
+        self.dir = f"{scratch}/mef"
+        run(self.openmef, "init", "--fqdn", "localhost", "--dir", self.dir,
+            "--https", "127.0.0.1:0", "--http", "127.0.0.1:0")
+        self.process = None
+
+    def command(self, *words):
+        return run(self.openmef, *words, "--dir", self.dir)
+
+    def start(self):
+        ports = f"{self.dir}/run/ports.json"
+        if os.path.exists(ports):
+            os.unlink(ports)
+        log = open(f"{self.dir}/serve.log", "a")
+        self.process = subprocess.Popen(["taskset", "-c", "0", self.openmef, "serve", "--dir", self.dir], stderr=log)
+        for _ in range(200):
+            if os.path.exists(ports) and os.path.getsize(ports):
+                break
+            time.sleep(0.05)
+        self.port = first_port(json.load(open(ports)))
+        time.sleep(0.5)
+
+    def stop(self):
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait()
+            self.process = None
+
+    def pids(self):
+        children = run("pgrep", "-P", str(self.process.pid)).split()
+        return [self.process.pid] + [int(p) for p in children]
+
+    def cpu_s(self):
+        """CPU seconds of every server process, by the scheduler's nanosecond counters."""
+        total = 0
+        for pid in self.pids():
+            for path in glob.glob(f"/proc/{pid}/task/*/schedstat"):
+                total += int(open(path).read().split()[0])
+        return total / 1e9
+
+    def memory_mib(self):
+        """Largest resident memory of each role."""
+        found = {}
+        for pid in self.pids():
+            role = open(f"/proc/{pid}/cmdline").read().split("\0")[1]
+            for line in open(f"/proc/{pid}/status"):
+                if line.startswith("VmRSS"):
+                    found[role] = max(found.get(role, 0), int(line.split()[1]) / 1024)
+        return found
+
+
+def first_port(ports):
+    value = ports["https"]
+    while isinstance(value, (list, dict)):
+        value = value[0] if isinstance(value, list) else value["port"]
+    return int(str(value).rsplit(":", 1)[-1])
+
+
+def make_devices(server, scratch):
+    at = f"{scratch}/devices"
+    os.makedirs(at)
+    run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{at}/ca.key")
+    run("openssl", "req", "-x509", "-new", "-key", f"{at}/ca.key", "-subj", "/CN=Factory", "-days", "3650", "-sha256",
+        "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign", "-out", f"{at}/ca.pem")
+    open(f"{at}/ext", "w").write("keyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n")
+    for i in range(DEVICES):
+        key = f"{at}/device-{i}.key"
+        run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
+        run("openssl", "req", "-new", "-key", key, "-subj", f"/serialNumber=BENCH-{i}", "-out", f"{at}/csr")
+        run("openssl", "x509", "-req", "-in", f"{at}/csr", "-CA", f"{at}/ca.pem", "-CAkey", f"{at}/ca.key",
+            "-CAcreateserial", "-days", "365", "-sha256", "-extfile", f"{at}/ext", "-out", f"{at}/device-{i}.pem")
+        server.command("enrolee", "add", f"bench-{i}", "--type", "node", "--entity", f"urn:example:bench:{i}",
+                       "--credential", f"serial=BENCH-{i}")
+    with open(f"{server.dir}/anchors/devices.pem", "a") as out:
+        out.write(open(f"{at}/ca.pem").read())
+    return at
+
+
+def load(build, server, devices, count, tls, mode):
+    """One run; returns the load's figures with the server's CPU added."""
+    process = subprocess.Popen(
+        ["taskset", "-c", "1", f"{build}/bench/bench_load", str(server.port), devices, str(THREADS), str(count), str(tls), mode],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stderr.readline()  # "ready": requests are made, the clock starts
+    before = server.cpu_s()
+    out, err = process.communicate()
+    after = server.cpu_s()
+    figures = json.loads(out)
+    if figures["bad"]:
+        sys.exit(f"bench: {figures['bad']} enrolments failed: {err}")
+    figures["cpu_us"] = (after - before) / figures["good"] * 1e6
+    figures["per_cpu_s"] = 1e6 / figures["cpu_us"]
+    return figures
+
+
+def openssl_speed():
+    """Sign, verify and ECDH of `openssl speed` in microseconds, for the same run."""
+    text = run("taskset", "-c", "0", "openssl", "speed", "-mr", "-seconds", "1", "ecdsap256", "ecdhp256")
+    found = {}
+    for line in text.splitlines():
+        part = line.split(":")
+        if part[0] == "+F4" and part[2] == "256":
+            found["sign"], found["verify"] = float(part[3]) * 1e6, float(part[4]) * 1e6
+        if part[0] == "+F5" and part[2] == "256":
+            found["ecdh"] = float(part[3]) * 1e6
+    return found
+
+
+def main():
+    build = os.path.abspath(sys.argv[1])
+    quick = "--quick" in sys.argv
+    results = []
+
+    def add(name, value, unit, floor=None, how=""):
+        ratio = None if floor is None else round(value / floor, 3)
+        results.append({"name": name, "value": round(value, 3), "unit": unit,
+                        "floor": None if floor is None else round(floor, 3), "ratio": ratio, "how": how})
+        note = "" if ratio is None else f"   floor {floor:10.1f}   ratio {ratio:.2f}"
+        say(f"  {name:<34} {value:12.2f} {unit:<14}{note}")
+
+    with tempfile.TemporaryDirectory(prefix="openmef-bench.") as scratch:
+        server = Server(build, scratch)
+        try:
+            devices = make_devices(server, scratch)
+            floor = json.loads(run("taskset", "-c", "0", f"{build}/bench/bench_floor"))
+            speed = openssl_speed()
+            floor_us = 2 * speed["sign"] + 3 * speed["verify"] + speed["ecdh"] + floor["keygen_p256_us"]
+            per_s = 1e6 / floor_us
+            say(f"floor of one enrolment: 2 signs, 3 verifies, 1 ECDH, 1 key generation = {floor_us:.0f} us ({per_s:.0f} a second)")
+            server.start()
+            memory0 = server.memory_mib()
+            n = 2000 if quick else 8000
+            load(build, server, devices, 500, 13, "fresh")
+            for tls in (12, 13):
+                f = load(build, server, devices, n, tls, "fresh")
+                add(f"est_enrol_tls{tls}_per_cpu_s", f["per_cpu_s"], "per CPU-second", per_s,
+                    "fresh TCP, full mutual TLS, fresh CSR, durable record")
+                add(f"est_enrol_tls{tls}_per_s", f["per_s"], "per second")
+                add(f"est_enrol_tls{tls}_p50_ms", f["p50_ms"], "ms")
+                add(f"est_enrol_tls{tls}_p99_ms", f["p99_ms"], "ms")
+            f = load(build, server, devices, n, 13, "keep")
+            add("est_keepalive_per_cpu_s", f["per_cpu_s"], "per CPU-second", 1e6 / (speed["sign"] + speed["verify"]),
+                "one connection a thread; floor: 1 sign, 1 verify")
+            server.stop()
+            server.start()
+            time.sleep(1)
+            before = server.cpu_s()
+            time.sleep(5)
+            add("idle_cpu_ms_in_5_s", (server.cpu_s() - before) * 1e3, "ms")
+            fresh = server.memory_mib()
+            done, total = 0, 5000 if quick else 100000
+            marks = {}
+            for goal in (total // 10, total):
+                load(build, server, devices, goal - done, 12, "keep")
+                done = goal
+                marks[goal] = server.memory_mib()
+                for role, mib in marks[goal].items():
+                    add(f"rss_mib_{role}_after_{goal}", mib, "MiB", None, f"at start {fresh.get(role, 0):.1f} MiB")
+            add("rss_mib_after_100k", max(marks[total].values()), "MiB", None, "largest role")
+            cost = {}
+            sizes = (1000, 20000) if quick else (1000, 1000000)
+            at = 0
+            for size in sizes:
+                server.stop()
+                run(f"{build}/bench/bench_fill", f"{server.dir}/openmef.db", str(at), str(size))
+                at = size
+                server.start()
+                load(build, server, devices, 1000, 12, "fresh")
+                cost[size] = min(load(build, server, devices, n, 12, "fresh")["cpu_us"] for _ in range(2))
+                add(f"enrol_cpu_us_at_{size}", cost[size], "us")
+            add("cost_1m_over_1k", cost[sizes[1]] / cost[sizes[0]], "ratio", None, f"CPU per enrolment at {sizes[1]} over {sizes[0]} enrolees")
+        finally:
+            server.stop()
+    with open("bench-results.json", "w") as out:
+        json.dump(results, out, indent=1)
+    say("written: bench-results.json")
+
+
+main()
