@@ -22,7 +22,7 @@ static void put_ascii(struct buf *out, uint8_t c)
 		buf_put_u8(out, c);
 }
 
-void json_put_text(struct buf *out, struct span text)
+void json_text_write(struct buf *out, struct span text)
 {
 	buf_put_u8(out, '"');
 	while (text.n > 0) {

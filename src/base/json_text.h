@@ -7,4 +7,4 @@
  * as it is. Bytes that are no UTF-8 become U+FFFD, so the result is always valid JSON. At most six
  * bytes out for one byte in.
  */
-void json_put_text(struct buf *out, struct span text);
+void json_text_write(struct buf *out, struct span text);

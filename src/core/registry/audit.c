@@ -40,7 +40,7 @@ static void put_field(struct buf *out, const char *key, const char *value, size_
 	if (kept.n < whole.n)
 		memcpy(text + kept.n, "...", 3);
 	buf_put_fmt(out, "%s\"%s\":", out->n > 1 ? "," : "", key);
-	json_put_text(out, span_of(text, kept.n + (kept.n < whole.n ? 3 : 0)));
+	json_text_write(out, span_of(text, kept.n + (kept.n < whole.n ? 3 : 0)));
 }
 
 static void put_event(struct buf *out, const struct audit_event *e)

@@ -11,7 +11,7 @@ static void expect(struct span in, const char *want)
 {
 	struct buf OWNED_BUF b = BUF(1000);
 
-	json_put_text(&b, in);
+	json_text_write(&b, in);
 	assert_string_equal(buf_text(&b), want);
 }
 
@@ -39,7 +39,7 @@ static void needs_at_most_six_bytes_for_one(void **state)
 	for (unsigned int v = 0; v < 256; v++) {
 		uint8_t byte = (uint8_t)v;
 		struct buf OWNED_BUF b = BUF(8);
-		json_put_text(&b, span_of(&byte, 1));
+		json_text_write(&b, span_of(&byte, 1));
 		assert_false(b.bad);
 	}
 }
