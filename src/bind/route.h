@@ -16,6 +16,9 @@ struct bind_env {
 	const struct secret *challenge_key;
 	struct span ca_chain_cms;   /* certs-only CMS: issuing CA first, then up to the root */
 	struct span issuing_ca_der; /* served at /ca/issuing.cer for AIA */
+	/* Told of each fault of ours (kinds above ERR_PENDING), whose text no client sees. NULL: nobody. */
+	void (*fault)(void *arg, const struct why *why);
+	void *fault_arg;
 };
 
 typedef void (*bind_done)(void *arg, const struct reply *reply);

@@ -79,7 +79,8 @@ static void anything_else_is_not_found(void **state)
 		"/.well-known/est/iot/more/cacerts", "/.well-known/est/CACERTS", "/.well-known/EST/cacerts",
 		"/.well-known/est/../est/cacerts", "/.well-known/est/./cacerts", "/.well-known/est/../cacerts",
 		"/.well-known/est/i%6ft/cacerts", "/.well-known/est/fullcmc", "/.well-known/est/serverkeygen",
-		"/.well-known/est/iot/serverkeygen", "x/.well-known/est/cacerts", "/.well-known/est/cacerts?x",
+		"/.well-known/est/iot/serverkeygen", "/.well-known/est/iot/cacerts/", "/.well-known/est/iot/cacerts/x",
+		"x/.well-known/est/cacerts", "/.well-known/est/cacerts?x",
 	};
 	(void)state;
 

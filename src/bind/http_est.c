@@ -1,0 +1,299 @@
+#include "base/mem.h"
+#include "bind/turn.h"
+#include "pki/cms.h"
+#include "proto/est/attrs.h"
+#include "proto/est/body.h"
+#include "proto/est/challenge.h"
+#include "proto/est/path.h"
+
+#include <stdio.h>
+
+_Static_assert((int)CLIENT_ANONYMOUS == (int)PEER_ANONYMOUS && (int)CLIENT_OWN == (int)PEER_OWN &&
+	(int)CLIENT_THIRD_PARTY == (int)PEER_THIRD_PARTY && (int)CLIENT_RAW_KEY == (int)PEER_RAW_KEY,
+	"client_find reads the front's word");
+
+/* What one EST request is about, known before its operation runs. */
+struct est_turn {
+	const struct turn *turn;
+	struct est_path path;
+	const struct est_label *label;
+	int64_t now_s;
+};
+
+void turn_est_body(const struct turn *t, const char *media_type, struct span der, struct span user_agent)
+{
+	struct buf body OWNED_BUF = BUF(REPLY_BODY_MAX);
+	struct reply reply = {.status = 200, .base64 = true};
+	struct why why = {0};
+
+	est_body_write(&body, der, user_agent);
+	if (buf_check(&body, "reply", &why) != OK) {
+		(void)WHY(&why, BUG, "", "reply: want at most %d bytes", REPLY_BODY_MAX);
+		turn_fail(t, &why);
+		return;
+	}
+	snprintf(reply.media_type, sizeof(reply.media_type), "%s", media_type);
+	reply.body = buf_span(&body);
+	turn_reply(t, &reply);
+}
+
+/* RFC 7030 4.1.2: anybody may ask for the CA certificates */
+static void cacerts(const struct est_turn *e)
+{
+	turn_est_body(e->turn, EST_MEDIA_CERTS, e->turn->env->ca_chain_cms, e->turn->call->user_agent);
+}
+
+static enum err find_client(const struct est_turn *e, struct arena *arena, struct client *out, struct why *why)
+{
+	const struct peer *peer = &e->turn->call->peer;
+	struct client_facts facts = {.trust = (int)peer->trust, .leaf = peer->leaf, .anchor = peer->anchor};
+
+	return client_find(e->turn->env->enrol.store, &facts, e->now_s, arena, out, why);
+}
+
+/* The label alone decides whether the session counts, when a challenge is made and when it is checked. */
+static enum err challenge_facts_of(
+	const struct est_turn *e, const struct client *client, struct challenge_facts *out, struct why *why)
+{
+	const struct peer *peer = &e->turn->call->peer;
+
+	*out = (struct challenge_facts){
+		.identity = span_of(client->identity, sizeof(client->identity)),
+		.label = span_text(e->label->name),
+	};
+	if (!e->label->bind_tls)
+		return OK;
+	if (peer->exporter.n == 0)
+		return WHY(why, CHALLENGE_BINDING, "RFC 9266 3", "TLS session: want exporter octets, have none");
+	out->binding = peer->exporter;
+	return OK;
+}
+
+static enum err make_challenge(
+	const struct est_turn *e, const struct client *client, struct buf *text_out, struct why *why)
+{
+	const struct bind_env *env = e->turn->env;
+	struct challenge_facts facts = {0};
+	uint8_t random[28];
+
+	TRY(challenge_facts_of(e, client, &facts, why));
+	TRY(random_fill(&env->random, random, sizeof(random), why));
+	return challenge_write(secret_span(env->challenge_key), random, &facts,
+		e->now_s + e->label->challenge_ttl_s, text_out, why);
+}
+
+static enum err fill_ekus(const struct est_label *label, struct buf *oids, struct eku_list *out, struct why *why)
+{
+	size_t starts[sizeof(label->ask_ekus) / sizeof(label->ask_ekus[0]) + 1] = {0};
+
+	for (size_t i = 0; i < label->ask_ekus_n; i++) {
+		TRY(oid_parse(label->ask_ekus[i], oids, why));
+		starts[i + 1] = oids->n;
+	}
+	/* the buffer may have moved while it grew, so spans are taken now */
+	for (size_t i = 0; i < label->ask_ekus_n; i++)
+		out->oids[i] = span_of(oids->p + starts[i], starts[i + 1] - starts[i]);
+	out->n = label->ask_ekus_n;
+	return OK;
+}
+
+/* client NULL: what the label asks of everybody, without challenge and identity. */
+static enum err write_attrs(
+	const struct est_turn *e, const struct client *client, struct buf *der_out, struct why *why)
+{
+	struct buf challenge OWNED_BUF = BUF(CHALLENGE_TEXT_MAX);
+	struct buf sans OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
+	struct buf oids OWNED_BUF = BUF(1024);
+	/* TS-0003 10.1.1.1: keyUsage holds at least digitalSignature */
+	struct est_attrs attrs = {.key = e->label->ask_key, .digital_signature = true};
+
+	TRY(fill_ekus(e->label, &oids, &attrs.ekus, why));
+	if (client) {
+		/* TS-0003 8.3.6.2: a challengePassword and the identity that the MEF associates with the client */
+		TRY(make_challenge(e, client, &challenge, why));
+		TRY(policy_identity(&client->enrolee, &sans, why));
+		attrs.challenge = buf_span(&challenge);
+		attrs.sans = buf_span(&sans);
+	}
+	return est_attrs_write(&attrs, der_out, why);
+}
+
+static void csrattrs(const struct est_turn *e)
+{
+	struct arena arena OWNED_ARENA = ARENA(BIND_ARENA_MAX);
+	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
+	struct client client = {0};
+	struct why why = {0};
+	enum err err = find_client(e, &arena, &client, &why);
+	bool known = err == OK;
+
+	/* RFC 7030 4.5: no client authentication, unless the answer must be made for one client */
+	if (err == ERR_UNAUTHENTICATED && e->label->challenge == CHALLENGE_ACCEPTED) {
+		why_clear(&why);
+		err = OK;
+	}
+	if (err == OK)
+		err = write_attrs(e, known ? &client : NULL, &der, &why);
+	if (err != OK)
+		turn_fail(e->turn, &why);
+	else
+		turn_est_body(e->turn, EST_MEDIA_CSRATTRS, buf_span(&der), e->turn->call->user_agent);
+}
+
+/* What outlives bind_call while the certificate is being made. */
+struct waiting {
+	struct turn turn;
+	size_t agent_n;
+	uint8_t agent[CALL_AGENT_MAX];
+};
+
+static void answer(void *arg, enum err err, struct span cert, const struct why *why)
+{
+	struct waiting *w = arg;
+	struct buf cms OWNED_BUF = BUF(CALL_BODY_MAX);
+	struct why own = {0};
+
+	/* RFC 7030 4.2.3: the issued certificate and no other */
+	if (err == OK && cms_certs_write(&cert, 1, &cms, &own) == OK)
+		turn_est_body(&w->turn, EST_MEDIA_CERTS, buf_span(&cms), span_of(w->agent, w->agent_n));
+	else
+		turn_fail(&w->turn, err == OK ? &own : why);
+	mem_free(w);
+}
+
+static struct waiting *waiting_new(const struct turn *t)
+{
+	struct waiting *w = mem_alloc(sizeof(*w));
+	struct span agent = span_first(t->call->user_agent, CALL_AGENT_MAX);
+
+	if (!w)
+		return NULL;
+	w->turn = *t;
+	w->turn.call = NULL;
+	w->agent_n = agent.n;
+	if (agent.n)
+		memcpy(w->agent, agent.p, agent.n);
+	return w;
+}
+
+/* Refused by us: the registry audits it, then the client hears the reason. Our own faults go straight out. */
+static void refuse(const struct est_turn *e, const struct client *client, struct waiting *w, const struct why *why)
+{
+	const struct enrol_refusal refusal = {
+		.enrolee_id = client->enrolee.id, .address = e->turn->call->peer.address, .why = why};
+
+	if (why->kind > ERR_PENDING)
+		answer(w, why->kind, (struct span){NULL, 0}, why);
+	else
+		enrol_refuse(&e->turn->env->enrol, &refusal, answer, w);
+}
+
+/* Reads the request only as far as its challenge; everything else is the business of core/enrol. */
+static enum err read_challenge(const struct est_turn *e, const struct client *client, struct span der,
+	uint8_t nonce[CHALLENGE_NONCE_SIZE], struct span *nonce_out, struct why *why)
+{
+	struct challenge_facts facts = {0};
+	struct csr csr = {0};
+
+	TRY(csr_parse(der, &csr, why));
+	if (!csr.has_challenge)
+		return OK;
+	TRY(challenge_facts_of(e, client, &facts, why));
+	/* TS-0003 8.3.6.2: the echo is checked wherever it is sent, not only where it must be */
+	TRY(challenge_check(secret_span(e->turn->env->challenge_key), csr.challenge, &facts, e->now_s, nonce, why));
+	*nonce_out = span_of(nonce, CHALLENGE_NONCE_SIZE);
+	return OK;
+}
+
+static void enrol_der(const struct est_turn *e, struct span der, struct waiting *w)
+{
+	struct arena arena OWNED_ARENA = ARENA(BIND_ARENA_MAX);
+	uint8_t nonce[CHALLENGE_NONCE_SIZE];
+	struct client client = {0};
+	struct why why = {0};
+	struct enrol_ask ask = {
+		.client = &client,
+		.address = e->turn->call->peer.address,
+		.label = e->label,
+		.reenrol = e->path.operation == EST_SIMPLEREENROLL,
+		.csr = der,
+	};
+
+	if (find_client(e, &arena, &client, &why) != OK) {
+		refuse(e, &client, w, &why);
+		return;
+	}
+	ask.challenge_err = read_challenge(e, &client, der, nonce, &ask.nonce, &why);
+	ask.challenge_why = &why;
+	if (ask.challenge_err > ERR_PENDING)
+		refuse(e, &client, w, &why);
+	else
+		enrol_certificate(&e->turn->env->enrol, &ask, answer, w);
+}
+
+/* RFC 7030 4.2.1, 4.2.2 */
+static void enrol(const struct est_turn *e)
+{
+	const struct call *call = e->turn->call;
+	struct buf der OWNED_BUF = BUF(CALL_BODY_MAX);
+	struct why why = {0};
+	struct waiting *w = NULL;
+	enum err err = est_body_csr(call->media_type, call->body, &der, &why);
+
+	if (err == OK) {
+		w = waiting_new(e->turn);
+		if (!w)
+			err = WHY(&why, NOMEM, "", "request: want memory for its answer");
+	}
+	if (err != OK)
+		turn_fail(e->turn, &why);
+	else
+		enrol_der(e, buf_span(&der), w);
+}
+
+static const struct {
+	enum est_operation op;
+	enum call_method method;
+	const char *method_name;
+	void (*run)(const struct est_turn *e);
+} operations[] = {
+	{EST_CACERTS, CALL_GET, "GET", cacerts},
+	{EST_CSRATTRS, CALL_GET, "GET", csrattrs},
+	{EST_SIMPLEENROLL, CALL_POST, "POST", enrol},
+	{EST_SIMPLEREENROLL, CALL_POST, "POST", enrol},
+};
+
+static enum err open_turn(struct est_turn *e, size_t *row_out, struct why *why)
+{
+	const struct call *call = e->turn->call;
+	size_t row = 0;
+
+	TRY(est_path_parse(call->path, &e->path, why));
+	/* RFC 7030 3.3: TLS carries every EST message */
+	if (call->peer.tls_version == 0)
+		return WHY(why, EST_TLS, "RFC 7030 3.3", "connection: want TLS, have none");
+	e->label = label_find(e->turn->env->labels, e->path.label);
+	if (!e->label)
+		return WHY(why, EST_LABEL, "RFC 7030 3.2.2", "label: want one that is configured, have '%.*s'",
+			SPAN_FMT(span_first(e->path.label, EST_LABEL_MAX)));
+	while (operations[row].op != e->path.operation) /* est_path_parse yields no other */
+		row++;
+	/* RFC 7030 3.2.2: GET fetches, POST enrols */
+	if (operations[row].method != call->method)
+		return WHY(why, EST_METHOD, "RFC 7030 3.2.2", "method of %s: want %s",
+			est_operation_name(e->path.operation), operations[row].method_name);
+	*row_out = row;
+	return OK;
+}
+
+void bind_est(const struct turn *t)
+{
+	struct est_turn e = {.turn = t, .now_s = clock_unix_s(t->env->enrol.clock)};
+	struct why why = {0};
+	size_t row = 0;
+
+	if (open_turn(&e, &row, &why) != OK)
+		turn_fail(t, &why);
+	else
+		operations[row].run(&e);
+}

@@ -1,0 +1,105 @@
+#include "bind/route.h"
+
+#include "bind/turn.h"
+
+#include <stdio.h>
+
+enum {
+	METHOD_GET = 1 << 0,
+	METHOD_HEAD = 1 << 1,
+	METHOD_ANY = ~0, /* the handler looks itself */
+};
+
+static const struct route {
+	const char *path;
+	bool prefix;
+	int methods;
+	void (*handle)(const struct turn *t);
+} routes[] = {
+	{"/.well-known/est/", true, METHOD_ANY, bind_est},
+	{"/crl/issuing.crl", false, METHOD_GET | METHOD_HEAD, bind_crl},
+	{"/ca/issuing.cer", false, METHOD_GET | METHOD_HEAD, bind_ca_cert},
+	{"/ca/chain.p7c", false, METHOD_GET | METHOD_HEAD, bind_ca_chain},
+};
+
+static int method_bit(enum call_method method)
+{
+	switch (method) {
+	case CALL_GET:
+		return METHOD_GET;
+	case CALL_HEAD:
+		return METHOD_HEAD;
+	case CALL_POST:
+	case CALL_PUT:
+	case CALL_DELETE:
+		break;
+	}
+	return 0;
+}
+
+static const struct route *route_find(struct span path)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		const struct route *r = &routes[i];
+		if (r->prefix ? span_starts(path, r->path) : span_is(path, r->path))
+			return r;
+	}
+	return NULL;
+}
+
+void bind_call(const struct bind_env *env, const struct call *call, bind_done done, void *arg)
+{
+	struct turn t = {env, call, done, arg};
+	struct why why = {0};
+	const struct route *r = route_find(call->path);
+	enum err err = OK;
+
+	if (!r)
+		err = WHY(&why, PUB_PATH, "RFC 9110 15.5.5", "path: want one that is served, have '%.*s'",
+			SPAN_FMT(span_first(call->path, 80)));
+	else if (r->methods != METHOD_ANY && !(r->methods & method_bit(call->method)))
+		err = WHY(&why, EST_METHOD, "RFC 9110 15.5.6", "method: want GET or HEAD");
+	if (err != OK)
+		turn_fail(&t, &why);
+	else
+		r->handle(&t);
+}
+
+void turn_reply(const struct turn *t, const struct reply *reply)
+{
+	t->done(t->arg, reply);
+}
+
+static uint16_t status_of(const struct why *why)
+{
+	if (why->code == CODE_EST_METHOD)
+		return 405;
+	/* 415 is about the media type; a key or an algorithm that we do not take is a bad request */
+	if (why->kind == ERR_UNSUPPORTED && why->code != CODE_EST_MEDIA)
+		return 400;
+	return (uint16_t)http_status_of(why->kind);
+}
+
+void turn_fail(const struct turn *t, const struct why *why)
+{
+	char text[1024];
+	struct why told = *why;
+	struct reply reply = {.status = status_of(why)};
+
+	if (told.kind > ERR_PENDING) {
+		snprintf(told.text, sizeof(told.text), "the MEF's log has the details");
+		told.clause[0] = '\0';
+		if (t->env->fault)
+			t->env->fault(t->env->fault_arg, why);
+	}
+	size_t n = why_print(&told, text, sizeof(text) - 1);
+	text[n++] = '\n';
+	/* RFC 8951 5.1: text/plain for what people read */
+	snprintf(reply.media_type, sizeof(reply.media_type), "text/plain; charset=utf-8");
+	reply.body = span_of(text, n);
+	if (reply.status == 503)
+		reply.retry_after_s = BIND_RETRY_S;
+	if (reply.status == 202) /* RFC 7030 4.2.3: Retry-After is mandatory with 202 */
+		reply.retry_after_s = BIND_PENDING_RETRY_S;
+	turn_reply(t, &reply);
+}

@@ -1,0 +1,31 @@
+#pragma once
+/* One call on its way to its reply: what the handlers of this folder share. */
+#include "bind/route.h"
+#include "wire/http.h"
+
+enum {
+	BIND_ARENA_MAX = 256 * 1024,    /* client, certificate and policy of one request */
+	BIND_RETRY_S = 30,              /* a failure of ours: the operator needs some time */
+	BIND_PENDING_RETRY_S = 300,     /* RFC 7030 4.2.3: a person has to approve */
+};
+
+struct turn {
+	const struct bind_env *env;
+	const struct call *call; /* NULL once bind_call has returned */
+	bind_done done;
+	void *arg;
+};
+
+/* Each runs done exactly once. */
+void turn_reply(const struct turn *t, const struct reply *reply);
+/* Text for people; status from the reason. Of our own faults only code and title leave the house. */
+void turn_fail(const struct turn *t, const struct why *why);
+/* 200 with base64 in the form that this User-Agent reads. */
+void turn_est_body(const struct turn *t, const char *media_type, struct span der, struct span user_agent);
+
+/* RFC 7030 operations below /.well-known/est. */
+void bind_est(const struct turn *t);
+/* Files that anybody may fetch, also without TLS: CRL, CA certificate, chain. */
+void bind_crl(const struct turn *t);
+void bind_ca_cert(const struct turn *t);
+void bind_ca_chain(const struct turn *t);
