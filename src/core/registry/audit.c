@@ -46,10 +46,10 @@ static void put_field(struct buf *out, const char *key, const char *value, size_
 static void put_event(struct buf *out, const struct audit_event *e)
 {
 	buf_put_u8(out, '{');
-	put_field(out, "what", e->what, AUDIT_PEER_MAX);
+	put_field(out, "what", e->what, AUDIT_WORD_MAX);
 	put_field(out, "enrolee", e->enrolee_id, STORE_ID_MAX);
 	put_field(out, "peer", e->peer, AUDIT_PEER_MAX);
-	put_field(out, "actor", e->actor, AUDIT_PEER_MAX);
+	put_field(out, "actor", e->actor, AUDIT_WORD_MAX);
 	put_field(out, "serial", e->serial, 2 * STORE_SERIAL_MAX);
 	if (e->code)
 		buf_put_fmt(out, "%s\"code\":%d", out->n > 1 ? "," : "", e->code);

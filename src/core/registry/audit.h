@@ -5,7 +5,8 @@
  */
 #include "port/store.h"
 
-enum { AUDIT_DETAIL_MAX = 400, AUDIT_PEER_MAX = 64 }; /* longer texts are cut and end in "..." */
+/* Longer texts are cut and end in "..."; escaped sixfold all of them fit in STORE_EVENT_MAX. */
+enum { AUDIT_DETAIL_MAX = 360, AUDIT_PEER_MAX = 64, AUDIT_WORD_MAX = 32 };
 
 /*
  * Keys stand in this order, empty ones are left out: {"what","enrolee","peer","actor","serial","code","detail"}.
