@@ -52,7 +52,7 @@ static void try_printing(struct span in)
 	struct why why = {0};
 	struct buf OWNED_BUF json = BUF(6 * in.n + 2);
 
-	json_put_text(&json, in);
+	json_text_write(&json, in);
 	assert(!json.bad);
 	assert(text_is_utf8(buf_span(&json)));
 	(void)WHY(&why, BUG, "", "%.*s", SPAN_FMT(in));
