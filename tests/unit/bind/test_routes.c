@@ -36,7 +36,7 @@ static void cacerts_come_to_anybody(void **state)
 	assert_int_equal(g.status, 200);
 }
 
-/* RFC 8951 3.1 leaves line breaks to the sender; libest needs them */
+/* RFC 8951 3.1: line breaks are left to the sender; libest needs them */
 static void libest_gets_lines_of_64_columns(void **state)
 {
 	struct mef *m = *state;
