@@ -143,7 +143,7 @@ static void the_name_of_rfc_9908_5_1_is_read(void **state)
 	assert_int_equal(out.unknown_n, 0);
 }
 
-/* RFC 9908 5.2 to 5.6 */
+/* RFC 9908 5.2: the remaining examples, up to 5.6 */
 static void the_other_examples_of_rfc_9908_are_read(void **state)
 {
 	static const struct {
