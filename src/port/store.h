@@ -130,7 +130,8 @@ struct store_ops {
 	/* Transactions. mark/undo nest one level inside: a failed request leaves no trace in the batch.
 	 * undo goes back to the mark and ends it; release keeps the writes and ends it. A call out of
 	 * order (a write outside, a second begin or mark) is ERR_BUG; rollback and undo then do nothing.
-	 * After ERR_STORE the whole transaction is undone: later writes and commit fail until rollback. */
+	 * After ERR_STORE the whole transaction is undone: later writes and commit fail, and
+	 * begin works again after rollback or commit, whatever commit returned. */
 	enum err (*begin)(void *self, struct why *why);
 	enum err (*commit)(void *self, struct why *why);
 	void (*rollback)(void *self);
@@ -158,7 +159,8 @@ struct store_ops {
 	enum err (*issued_by_nonce)(void *self, struct span nonce, struct arena *arena, struct issued *out, struct why *why);
 	enum err (*issued_list)(void *self, const struct issued_filter *filter, issued_each each, void *arg, struct why *why);
 	enum err (*issued_revoke)(void *self, struct span serial, uint8_t reason, int64_t now_s, struct why *why);
-	/* Revoked and not_after_s >= now_s, in serial order; der and texts are empty here. */
+	/* Revoked and not_after_s >= now_s, in serial order; only serial, not_after_s, state, revoked_s
+	 * and reason are set. */
 	enum err (*revoked_list)(void *self, int64_t now_s, issued_each each, void *arg, struct why *why);
 	enum err (*revocation_revision)(void *self, uint64_t *out, struct why *why);
 

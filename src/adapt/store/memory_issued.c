@@ -181,12 +181,12 @@ enum err memory_revoked_list(void *self, int64_t now_s, issued_each each, void *
 
 	m->lists++;
 	for (size_t i = 0; err == OK && i < m->rows.tables[ROWS_ISSUED].n; i++) {
-		struct issued issued = m->rows.tables[ROWS_ISSUED].at[i]->issued;
-		if (issued.state != ISSUED_REVOKED || issued.not_after_s < now_s)
+		const struct issued *row = &m->rows.tables[ROWS_ISSUED].at[i]->issued;
+		if (row->state != ISSUED_REVOKED || row->not_after_s < now_s)
 			continue;
-		issued.der = (struct span){0};
-		issued.nonce = (struct span){0};
-		issued.enrolee_id = issued.profile = issued.est_label = "";
+		struct issued issued = {.serial = row->serial, .enrolee_id = "", .profile = "", .est_label = "",
+			.not_after_s = row->not_after_s, .state = ISSUED_REVOKED, .revoked_s = row->revoked_s,
+			.reason = row->reason};
 		err = each(arg, &issued, why);
 	}
 	m->lists--;

@@ -1,0 +1,299 @@
+#include "adapt/store/sqlite.h"
+
+#include "adapt/store/sqlite_db.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* SQLite may have rolled back by itself already: full disk, failing disk, no memory. */
+static void roll_back(struct db *db)
+{
+	if (db->handle && !sqlite3_get_autocommit(db->handle))
+		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	db->marked = false;
+}
+
+static enum code code_of(struct db *db, int rc)
+{
+	int reason = sqlite3_system_errno(db->handle);
+
+	switch (rc & 0xff) {
+	case SQLITE_NOMEM:
+		return CODE_NOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return CODE_STORE_BUSY;
+	case SQLITE_FULL:
+		return CODE_STORE_FULL;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return CODE_STORE_DAMAGED;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return CODE_STORE_READONLY;
+	case SQLITE_CANTOPEN:
+		return CODE_STORE_OPEN;
+	case SQLITE_IOERR:
+		return reason == ENOSPC || reason == EDQUOT ? CODE_STORE_FULL : CODE_STORE_IO;
+	default:
+		return CODE_STORE_FAILED;
+	}
+}
+
+enum err db_fail(struct db *db, int rc, const char *doing, struct why *why)
+{
+	enum code code = code_of(db, rc);
+	enum err err = OK;
+
+	if (code == CODE_STORE_BUSY)
+		err = WHY(why, STORE_BUSY, "", "%s: %s: want the write lock within %d ms, another process holds it",
+			db->path, doing, db->busy_timeout_ms);
+	else
+		err = why_set(why, code, "", __FILE__, __LINE__, "%s: %s: %s (%d)", db->path, doing,
+			sqlite3_errstr(rc), rc);
+	if (db->open) {
+		roll_back(db);
+		db->failed = true;
+	}
+	return err;
+}
+
+enum err db_writable(const struct db *db, struct why *why)
+{
+	if (!db->open)
+		return WHY(why, STORE_USE, "", "store: want a write inside a transaction, have none open");
+	if (db->lists)
+		return WHY(why, STORE_USE, "", "store: want no write inside a list's callback");
+	if (db->failed)
+		return WHY(why, STORE_ROLLED_BACK, "", "%s: want a whole transaction, have one undone", db->path);
+	return OK;
+}
+
+/* Runs one of the statements that neither bind nor yield anything. */
+static enum err run_plain(struct db *db, enum sql sql, const char *doing, struct why *why)
+{
+	sqlite3_stmt *s OWNED_STATEMENT = NULL;
+
+	TRY(db_statement(db, sql, &s, why));
+	return db_run(db, s, NULL, doing, why);
+}
+
+static enum err begin(void *self, struct why *why)
+{
+	struct db *db = self;
+
+	if (db->open || db->lists)
+		return WHY(why, STORE_USE, "", "begin: want no open transaction, have one");
+	TRY(run_plain(db, SQL_BEGIN, "begin", why));
+	db->open = true;
+	db->failed = false;
+	return OK;
+}
+
+static void rollback(void *self)
+{
+	struct db *db = self;
+
+	roll_back(db);
+	db->open = false;
+	db->failed = false;
+}
+
+static enum err commit(void *self, struct why *why)
+{
+	struct db *db = self;
+
+	if (db->lists || !db->open)
+		return db_writable(db, why);
+	enum err err = db_writable(db, why);
+	if (err == OK)
+		err = run_plain(db, SQL_COMMIT, "commit", why);
+	rollback(db);
+	return err;
+}
+
+static enum err mark(void *self, struct why *why)
+{
+	struct db *db = self;
+
+	TRY(db_writable(db, why));
+	if (db->marked)
+		return WHY(why, STORE_USE, "", "mark: want no mark inside a mark");
+	TRY(run_plain(db, SQL_MARK, "mark", why));
+	db->marked = true;
+	return OK;
+}
+
+static enum err release(void *self, struct why *why)
+{
+	struct db *db = self;
+
+	TRY(db_writable(db, why));
+	if (!db->marked)
+		return WHY(why, STORE_USE, "", "release: want a mark, have none");
+	TRY(run_plain(db, SQL_RELEASE, "release", why));
+	db->marked = false;
+	return OK;
+}
+
+/* ROLLBACK TO keeps the savepoint, so it is released after. When either fails, db_fail undoes the batch. */
+static void undo(void *self)
+{
+	struct db *db = self;
+	struct why ignored = {0};
+
+	if (db->marked && run_plain(db, SQL_UNDO, "undo", &ignored) == OK)
+		run_plain(db, SQL_RELEASE, "undo", &ignored);
+	db->marked = false;
+}
+
+static void db_free(void *self)
+{
+	struct db *db = self;
+
+	if (!db)
+		return;
+	roll_back(db);
+	for (size_t i = 0; i < SQL_N; i++)
+		sqlite3_finalize(db->statements[i]);
+	sqlite3_close(db->handle);
+	mem_free(db->path);
+	mem_free(db);
+}
+
+/* SQLite takes "file:" and ":memory:" for more than names; a path with a slash in front is only a path. */
+static char *plain_path(const char *path)
+{
+	size_t n = strlen(path) + sizeof("./");
+	char *out = mem_alloc(n);
+
+	if (out)
+		snprintf(out, n, "%s%s", path[0] == '/' ? "" : "./", path);
+	return out;
+}
+
+/* The file gets its mode when it is born; -wal and -shm inherit it. */
+static enum err make_file(const char *path, enum store_sqlite_mode mode, struct why *why)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return OK;
+	if (errno == ENOENT && mode == STORE_SQLITE_EXISTING)
+		return WHY(why, STORE_MISSING, "", "%s: want a database, have no file", path);
+	if (errno != ENOENT)
+		return WHY(why, STORE_OPEN, "", "%s: %s", path, strerror(errno));
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return errno == EEXIST ? OK : WHY(why, STORE_OPEN, "", "%s: %s", path, strerror(errno));
+	close(fd);
+	return OK;
+}
+
+static enum err sync_folder(const char *path, struct why *why)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = (size_t)(slash - path) + 1;
+	char *folder OWNED_MEM = mem_alloc(n + 1);
+
+	if (!folder)
+		return WHY(why, NOMEM, "", "database path");
+	memcpy(folder, path, n);
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int rc = fd < 0 ? -1 : fsync(fd);
+	int reason = errno;
+	if (fd >= 0)
+		close(fd);
+	return rc == 0 ? OK : WHY(why, STORE_OPEN, "", "%s: fsync: %s", folder, strerror(reason));
+}
+
+static enum err use_wal(struct db *db, struct why *why)
+{
+	sqlite3_stmt *s = NULL;
+	int rc = sqlite3_prepare_v2(db->handle, "PRAGMA journal_mode = WAL", -1, &s, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(s);
+	bool wal = rc == SQLITE_ROW && strcmp(db_text(s, 0), "wal") == 0;
+	sqlite3_finalize(s);
+	if (rc != SQLITE_ROW)
+		return db_fail(db, rc, "switch to the write-ahead log", why);
+	if (!wal)
+		return WHY(why, STORE_OPEN, "", "%s: want a local disk that allows a write-ahead log", db->path);
+	return OK;
+}
+
+/*
+ * - page_size 8192 (before the first table): 11 rows of a certificate in a page instead of 5 in 4096.
+ * - cache 2 MB and no mmap: memory stays flat however many rows there are.
+ * - temp_store in memory: a sort opens no file in /tmp.
+ */
+static enum err configure(struct db *db, struct why *why)
+{
+	sqlite3_busy_timeout(db->handle, db->busy_timeout_ms);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	TRY(db_inspect(db, why));
+	if (sqlite3_db_readonly(db->handle, "main") == 1)
+		return WHY(why, STORE_READONLY, "", "%s: want to write, may only read", db->path);
+	TRY(db_exec(db, "PRAGMA page_size = 8192", "configure", why));
+	TRY(use_wal(db, why));
+	return db_exec(db,
+		"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -2000;"
+		"PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 16777216;",
+		"configure", why);
+}
+
+static enum err open_file(struct db *db, enum store_sqlite_mode mode, struct why *why)
+{
+	TRY(make_file(db->path, mode, why));
+	int rc = sqlite3_open_v2(db->path, &db->handle,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	if (rc != SQLITE_OK)
+		return db_fail(db, rc, "open", why);
+	TRY(configure(db, why));
+	TRY(db_migrate(db, why));
+	return mode == STORE_SQLITE_CREATE ? sync_folder(db->path, why) : OK;
+}
+
+enum err store_sqlite_open_with(const char *path, enum store_sqlite_mode mode,
+	const struct store_sqlite_options *options, struct store **out, struct why *why)
+{
+	struct db *db = mem_alloc(sizeof(*db));
+
+	if (!db)
+		return WHY(why, NOMEM, "", "database");
+	db->ops = (struct store_ops){
+		.begin = begin,
+		.commit = commit,
+		.rollback = rollback,
+		.mark = mark,
+		.release = release,
+		.undo = undo,
+		.free = db_free,
+	};
+	db_enrolee_ops(&db->ops);
+	db_issued_ops(&db->ops);
+	db_record_ops(&db->ops);
+	db->store = (struct store){.self = db, .ops = &db->ops};
+	db->busy_timeout_ms = options->busy_timeout_ms;
+	db->path = plain_path(path);
+	enum err err = db->path ? open_file(db, mode, why) : WHY(why, NOMEM, "", "database path");
+	if (err != OK) {
+		db_free(db);
+		return err;
+	}
+	*out = &db->store;
+	return OK;
+}
+
+enum err store_sqlite_open(const char *path, enum store_sqlite_mode mode, struct store **out, struct why *why)
+{
+	return store_sqlite_open_with(path, mode, &STORE_SQLITE_OPTIONS, out, why);
+}

@@ -1,0 +1,119 @@
+#pragma once
+/* Inside of the SQLite store, shared by its files and by its unit test. */
+#include "port/store.h"
+
+#include <sqlite3.h>
+
+/* One prepared statement each, kept for the life of the connection; texts in sqlite_sql.c. */
+enum sql {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_MARK,
+	SQL_RELEASE,
+	SQL_UNDO,
+	SQL_WORD_FIND,
+	SQL_WORD_ADD,
+	SQL_TOTALS_ADD,
+	SQL_REVISION,
+	SQL_ENROLEE_NUMBER,
+	SQL_ENROLEE_NAME,
+	SQL_ENROLEE_ADD,
+	SQL_ENTITY_FIND,
+	SQL_ENROLEE_SET_STATE,
+	SQL_ENROLEE_HAS_CERT,
+	SQL_ENROLEE_DROP,
+	SQL_ENROLEE_BURY,
+	SQL_ENROLEE_FIND,
+	SQL_ENROLEE_LIST,
+	SQL_CREDENTIAL_ADD,
+	SQL_CREDENTIAL_FIND,
+	SQL_CREDENTIAL_CLEAR,
+	SQL_CREDENTIAL_LIST,
+	SQL_CREDENTIAL_MATCH,
+	SQL_ISSUED_ADD,
+	SQL_ISSUED_FIND,
+	SQL_ISSUED_BY_NONCE,
+	SQL_ISSUED_LIST,
+	SQL_ISSUED_LIST_OF,
+	SQL_ISSUED_REVOKE,
+	SQL_REVOKED_LIST,
+	SQL_CRL_PUT,
+	SQL_CRL_GET,
+	SQL_SECRET_PUT,
+	SQL_SECRET_GET,
+	SQL_AUDIT_HEAD,
+	SQL_AUDIT_ADD,
+	SQL_AUDIT_LIST,
+	SQL_COUNTS,
+	SQL_N,
+};
+
+extern const char *const sqlite_sql[SQL_N];
+
+struct db {
+	struct store store; /* what the caller holds; freed with this */
+	struct store_ops ops;
+	sqlite3 *handle;
+	char *path;
+	int busy_timeout_ms;
+	bool open;      /* between begin and commit */
+	bool marked;
+	bool failed;    /* this transaction was undone by a failure */
+	unsigned lists; /* callbacks that are running */
+	sqlite3_stmt *statements[SQL_N];
+};
+
+/* Each file fills in its share of the operations. */
+void db_enrolee_ops(struct store_ops *ops);
+void db_issued_ops(struct store_ops *ops);
+void db_record_ops(struct store_ops *ops);
+
+/* Names the failure and what to do; undoes the whole transaction that it hit, if any. */
+enum err db_fail(struct db *db, int rc, const char *doing, struct why *why);
+/* OK when a write is in order now. */
+MUST_CHECK enum err db_writable(const struct db *db, struct why *why);
+
+/*
+ * A statement, unbound, borrowed until db_done (OWNED_STATEMENT does that). Binds count from 1,
+ * columns from 0. ERR_BUG when a callback asks for the very list that runs it.
+ */
+MUST_CHECK enum err db_statement(struct db *db, enum sql sql, sqlite3_stmt **out, struct why *why);
+void db_done(sqlite3_stmt **statement);
+#define OWNED_STATEMENT __attribute__((cleanup(db_done)))
+
+/* Bound values are borrowed until db_done. A bind cannot fail with the indexes and sizes that we use. */
+void db_bind_text(sqlite3_stmt *s, int at, const char *text); /* NULL as "" */
+void db_bind_bytes(sqlite3_stmt *s, int at, struct span bytes); /* SQL NULL when empty */
+void db_bind_number(sqlite3_stmt *s, int at, int64_t number);
+/* True: a row is there. False: *err is OK (no more rows) or the failure. */
+bool db_row(struct db *db, sqlite3_stmt *s, enum err *err, const char *doing, struct why *why);
+/* Runs what yields no row. *changed_out (may be NULL): rows written, -1 for a broken constraint. */
+MUST_CHECK enum err db_run(struct db *db, sqlite3_stmt *s, int *changed_out, const char *doing, struct why *why);
+
+const char *db_text(sqlite3_stmt *s, int at); /* until the next row; never NULL */
+struct span db_bytes(sqlite3_stmt *s, int at);
+void db_hash(sqlite3_stmt *s, int at, uint8_t out[32]);
+
+/* Number of a text or hash that many rows repeat. */
+MUST_CHECK enum err db_word(struct db *db, struct span value, int64_t *out, struct why *why);
+/* Adds to the counters of what would be slow to count. */
+struct db_totals {
+	int64_t enrolees, disabled, revoked;
+};
+MUST_CHECK enum err db_totals_add(struct db *db, struct db_totals delta, struct why *why);
+/* Number and state of the enrolee; state 0: not registered (any more); number 0: never seen. */
+struct db_enrolee {
+	int64_t number;
+	int state;
+};
+MUST_CHECK enum err db_enrolee_find(struct db *db, const char *id, struct db_enrolee *out, struct why *why);
+MUST_CHECK enum err db_enrolee_name(struct db *db, const char *id, int64_t *number_out, struct why *why);
+
+/* sqlite_schema.c */
+enum { DB_APPLICATION_ID = 0x4f4d4546, DB_VERSION = 1 }; /* "OMEF" */
+/* Refuses what is not ours (STORE_FOREIGN) or too new (STORE_FUTURE), before anything is written. */
+MUST_CHECK enum err db_inspect(struct db *db, struct why *why);
+/* Brings the schema up to date, one transaction per step. */
+MUST_CHECK enum err db_migrate(struct db *db, struct why *why);
+/* Runs texts of our own that bind nothing. */
+MUST_CHECK enum err db_exec(struct db *db, const char *sql, const char *doing, struct why *why);
