@@ -16,24 +16,6 @@ struct reading {
 	struct why *why;
 };
 
-/* inih asks for lines like fgets; counting them here gives line numbers without its build option. */
-static char *next_line(char *out, int size, void *stream)
-{
-	struct reading *r = stream;
-	size_t n = span_find(r->rest, '\n');
-	size_t take = n < r->rest.n ? n + 1 : n;
-
-	if (r->rest.n == 0)
-		return NULL;
-	r->line++;
-	if (take + 1 > (size_t)size)
-		take = (size_t)size - 1; /* inih then reports the rest as a broken line */
-	memcpy(out, r->rest.p, take);
-	out[take] = '\0';
-	r->rest = span_from(r->rest, take);
-	return out;
-}
-
 static enum err refuse(struct reading *r, const char *section, const char *name, const struct why *cause)
 {
 	if (r->why->kind != OK)
@@ -81,6 +63,7 @@ static void *label_of(struct conf *c, const char *name)
 /* "profile device" is section "profile", instance "device". */
 static void *base_of(struct reading *r, const char *section, struct span *kind)
 {
+	static const char *const plain[] = {"mef", "ca", "keys", "store", "log"};
 	struct span all = span_text(section);
 	size_t blank = span_find(all, ' ');
 	const char *instance = blank < all.n ? section + blank + 1 : "";
@@ -90,9 +73,44 @@ static void *base_of(struct reading *r, const char *section, struct span *kind)
 		return profile_of(r->conf, instance);
 	if (span_is(*kind, "label") && instance[0])
 		return label_of(r->conf, instance);
-	if (span_is(*kind, "profile") || span_is(*kind, "label") || instance[0])
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		if (span_is(all, plain[i]))
+			return r->conf;
+	}
+	return NULL;
+}
+
+/* inih tells of a section only with its first key; an empty [label default] counts too. */
+static void note_section(struct reading *r, struct span line)
+{
+	char section[128];
+	struct span kind = {0};
+	size_t end = span_find(line, ']');
+
+	if (line.n == 0 || line.p[0] != '[' || end == line.n || r->why->kind != OK)
+		return;
+	if (!text_copy(section, sizeof(section), span_from(span_first(line, end), 1)) || !base_of(r, section, &kind))
+		WHY(r->why, CONF_SYNTAX, "", "%s:%u: %.*s is no section, or one too many", r->path, r->line,
+			SPAN_FMT(span_first(line, 80)));
+}
+
+/* inih asks for lines like fgets; counting them here gives line numbers without its build option. */
+static char *next_line(char *out, int size, void *stream)
+{
+	struct reading *r = stream;
+	size_t n = span_find(r->rest, '\n');
+	size_t take = n < r->rest.n ? n + 1 : n;
+
+	if (r->rest.n == 0)
 		return NULL;
-	return r->conf;
+	r->line++;
+	if (take + 1 > (size_t)size)
+		take = (size_t)size - 1; /* inih then reports the rest as a broken line */
+	memcpy(out, r->rest.p, take);
+	out[take] = '\0';
+	r->rest = span_from(r->rest, take);
+	note_section(r, span_trim(span_of(out, n < take ? n : take)));
+	return out;
 }
 
 static int on_pair(void *user, const char *section, const char *name, const char *value)
@@ -103,8 +121,8 @@ static int on_pair(void *user, const char *section, const char *name, const char
 	void *base = base_of(r, section, &kind);
 	const struct conf_key *key = base ? conf_key_find(kind, span_text(name)) : NULL;
 
-	if (!base)
-		WHY(r->why, CONF_SYNTAX, "", "%s:%u: [%s] is no section, or one too many", r->path, r->line, section);
+	if (!base) /* told by note_section, or a key before the first section */
+		WHY(r->why, CONF_SYNTAX, "", "%s:%u: want a [section] before '%s'", r->path, r->line, name);
 	else if (!key)
 		WHY(r->why, CONF_SYNTAX, "", "%s:%u: [%s] has no key '%s'", r->path, r->line, section, name);
 	else if (key->type->set(base, key, span_text(value), &cause) != OK)

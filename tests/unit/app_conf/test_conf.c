@@ -1,0 +1,199 @@
+/* The configuration: what is read, what is refused and how it is told, what `init` writes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "app/conf/conf.h"
+
+#include <stdlib.h>
+
+static struct conf conf; /* large: off the stack */
+
+static enum err parse(const char *text, struct why *why)
+{
+	*why = (struct why){0};
+	return conf_parse("/etc/x/openmef.conf", span_text(text), &conf, why);
+}
+
+#define LEAST "[mef]\nfqdn = mef.example.com\n[profile device]\n[label default]\n"
+
+static void least_configuration_takes_defaults(void **state)
+{
+	struct why why;
+
+	assert_int_equal(parse(LEAST, &why), OK);
+	assert_string_equal(conf.fqdn, "mef.example.com");
+	assert_int_equal(conf.https_n, 1);
+	assert_int_equal(conf.https[0].port, 8443);
+	assert_int_equal(conf.profiles.items[0].validity_s, 90 * 86400);
+	assert_int_equal(conf.labels.items[0].challenge, CHALLENGE_ACCEPTED);
+}
+
+static void relative_paths_start_where_the_file_lies(void **state)
+{
+	struct why why;
+
+	assert_int_equal(parse(LEAST "[ca]\nkey = /abs/key.pem\n", &why), OK);
+	assert_string_equal(conf.ca_cert, "/etc/x/ca/issuing.cert.pem");
+	assert_string_equal(conf.ca_key, "/abs/key.pem");
+	assert_string_equal(conf.store, "sqlite:/etc/x/openmef.db");
+	assert_string_equal(conf.master_key, "file:/etc/x/secret/master.key");
+}
+
+static void credential_is_no_path(void **state)
+{
+	struct why why;
+
+	assert_int_equal(parse(LEAST "[keys]\nmaster = credential:openmef\n", &why), OK);
+	assert_string_equal(conf.master_key, "credential:openmef");
+}
+
+static void assert_refused(const char *text, const char *part)
+{
+	struct why why;
+
+	assert_int_equal(parse(text, &why), ERR_SYNTAX);
+	if (!strstr(why.text, part))
+		fail_msg("'%s' lacks '%s'", why.text, part);
+}
+
+static void faults_are_told_with_file_line_want_and_have(void **state)
+{
+	assert_refused(LEAST "[mef]\ncolour = red\n", "openmef.conf:6: [mef] has no key 'colour'");
+	assert_refused(LEAST "[garden]\nx = y\n", "openmef.conf:5: [garden] is no section");
+	assert_refused(LEAST "[ca]\ncrl_lifetime = soon\n", "openmef.conf:6: [ca] crl_lifetime: ");
+	assert_refused("[mef]\nfqdn = a\nhttps = 127.0.0.1\n", "want 127.0.0.1:8443");
+	assert_refused("[mef]\nfqdn = a\nhttps =\n", "at least one");
+	assert_refused("[mef\n", "openmef.conf:1: want [section]");
+	assert_refused("[profile device]\n[label default]\n", "fqdn");
+	assert_refused("[mef]\nfqdn = a\n", "[label default]");
+	assert_refused("[mef]\nfqdn = a\n[label default]\nprofile = x\n", "[profile x]");
+	assert_refused(LEAST "[ca]\ncrl_overlap = 8d\n", "crl_overlap");
+	assert_refused(LEAST "[profile]\nvalidity = 1d\n", "[profile] is no section");
+	assert_refused(LEAST "[profile device]\nkeys = P-257\n", "P-257");
+	assert_refused(LEAST "[profile device]\nekus = 1.2.x\n", "1.2.x");
+	assert_refused(LEAST "[profile device]\nsuid_ekus = maybe\n", "yes or no");
+	assert_refused(LEAST "[label default]\nchallenge = perhaps\n", "perhaps");
+}
+
+static void numbers_are_checked_one_past_their_bounds(void **state)
+{
+	struct why why;
+
+	assert_int_equal(parse(LEAST "[mef]\nfronts = 64\n", &why), OK);
+	assert_refused(LEAST "[mef]\nfronts = 65\n", "0 to 64");
+	assert_int_equal(parse(LEAST "[mef]\nbody_max = 65536\n", &why), OK);
+	assert_refused(LEAST "[mef]\nbody_max = 65537\n", "1024 to 65536");
+	assert_int_equal(parse(LEAST "[mef]\nhandshake_timeout = 600s\n", &why), OK);
+	assert_refused(LEAST "[mef]\nhandshake_timeout = 601s\n", "600");
+}
+
+static void too_many_sections_and_items_are_refused(void **state)
+{
+	OWNED_BUF struct buf text = BUF(64 * 1024);
+	struct why why;
+
+	buf_put_text(&text, LEAST);
+	for (int i = 1; i < LABELS_MAX; i++)
+		buf_put_fmt(&text, "[label l%d]\nprofile = device\n", i);
+	assert_int_equal(parse(buf_text(&text), &why), OK);
+	assert_int_equal(conf.labels.n, LABELS_MAX);
+	buf_put_text(&text, "[label one-more]\nprofile = device\n");
+	assert_refused(buf_text(&text), "one too many");
+	assert_refused("[mef]\nfqdn = a\nhttps = 1.1.1.1:1,1.1.1.1:2,1.1.1.1:3,1.1.1.1:4,1.1.1.1:5,1.1.1.1:6,1.1.1.1:7,"
+		       "1.1.1.1:8,1.1.1.1:9\n",
+		"at most 8");
+}
+
+static void long_lines_are_read_whole(void **state)
+{
+	OWNED_BUF struct buf text = BUF(64 * 1024);
+	struct why why;
+
+	buf_put_text(&text, LEAST "[profile device]\nsuffixes = ");
+	for (int i = 0; i < 8; i++)
+		buf_put_fmt(&text, "%s%0*d.example.com", i ? ", " : "", 100, i);
+	buf_put_text(&text, "\n");
+	assert_int_equal(parse(buf_text(&text), &why), OK);
+	assert_int_equal(conf.profiles.items[0].suffixes_n, 8);
+	assert_int_equal(strlen(conf.profiles.items[0].suffixes[7]), 112);
+}
+
+static void what_init_writes_reads_back_the_same(void **state)
+{
+	static const char *const presets[] = {"iot", "it"};
+
+	for (size_t i = 0; i < 2; i++) {
+		OWNED_BUF struct buf first = BUF(256 * 1024);
+		OWNED_BUF struct buf second = BUF(256 * 1024);
+		struct conf *made = calloc(1, sizeof(*made));
+		struct why why = {0};
+		conf_defaults(made);
+		snprintf(made->fqdn, sizeof(made->fqdn), "mef.example.com");
+		assert_int_equal(conf_preset(made, presets[i], &why), OK);
+		conf_write(made, &first);
+		assert_false(first.bad);
+		assert_int_equal(conf_parse("openmef.conf", buf_span(&first), &conf, &why), OK);
+		assert_memory_equal(&conf.profiles, &made->profiles, sizeof(conf.profiles));
+		assert_memory_equal(&conf.labels, &made->labels, sizeof(conf.labels));
+		assert_memory_equal(conf.https, made->https, sizeof(conf.https));
+		assert_int_equal(conf.crl_lifetime_s, made->crl_lifetime_s);
+		free(made);
+	}
+}
+
+static void every_key_is_commented_and_written(void **state)
+{
+	OWNED_BUF struct buf text = BUF(256 * 1024);
+	struct conf *made = calloc(1, sizeof(*made));
+	struct conf_row row;
+	struct why why = {0};
+
+	conf_defaults(made);
+	assert_int_equal(conf_preset(made, "iot", &why), OK);
+	conf_write(made, &text);
+	for (size_t i = 0; conf_row_at(i, &row); i++) {
+		char line[128];
+		assert_true(strlen(row.comment) > 10);
+		snprintf(line, sizeof(line), "\n%s = ", row.name);
+		assert_non_null(strstr(buf_text(&text), line));
+	}
+	free(made);
+}
+
+static void iot_keeps_to_p256_and_asks_for_the_challenge(void **state)
+{
+	struct conf *made = calloc(1, sizeof(*made));
+	struct why why = {0};
+
+	/* TS-0003 10.1.1.1: P-256 throughout */
+	assert_int_equal(conf_preset(made, "iot", &why), OK);
+	assert_int_equal(made->profiles.items[0].keys_n, 1);
+	assert_int_equal(made->profiles.items[0].keys[0], KEY_P256);
+	assert_int_equal(made->labels.items[1].challenge, CHALLENGE_REQUIRED);
+	assert_true(made->labels.items[1].bind_tls);
+	assert_int_equal(conf_preset(made, "toys", &why), ERR_SYNTAX);
+	free(made);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(least_configuration_takes_defaults),
+		cmocka_unit_test(relative_paths_start_where_the_file_lies),
+		cmocka_unit_test(credential_is_no_path),
+		cmocka_unit_test(faults_are_told_with_file_line_want_and_have),
+		cmocka_unit_test(numbers_are_checked_one_past_their_bounds),
+		cmocka_unit_test(too_many_sections_and_items_are_refused),
+		cmocka_unit_test(long_lines_are_read_whole),
+		cmocka_unit_test(what_init_writes_reads_back_the_same),
+		cmocka_unit_test(every_key_is_commented_and_written),
+		cmocka_unit_test(iot_keeps_to_p256_and_asks_for_the_challenge),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
