@@ -12,8 +12,8 @@ import re
 
 import csource
 
-DOCUMENT = r"(?:RFC \d{3,5}|TS-\d{4}|seed \d{3}|802\.1AR|X\.\d{3})"
-CLAUSE = r"(?:Appendix )?[0-9A-Z][0-9A-Za-z]*(?:\.[0-9A-Za-z]+)*(?: steps? [0-9][0-9a-z]*(?:-[0-9a-z]+)?)?"
+DOCUMENT = r"(?:RFC \d{3,5}|FIPS \d+(?:-\d+)?|TS-\d{4}|seed \d{3}|802\.1AR|X\.\d{3})"
+CLAUSE = r"(?:Appendix )?[0-9A-Z][0-9A-Za-z]*(?:\.[0-9A-Za-z]+)*(?: ?\([0-9a-z]+\))*(?: steps? [0-9][0-9a-z]*(?:-[0-9a-z]+)?)?"
 REFERENCE = rf"{DOCUMENT}(?: {CLAUSE})?"
 # "RFC 9112 6.1, 6.3" repeats the document
 LIST = rf"{REFERENCE}(?:(?:,| and) (?:{REFERENCE}|{CLAUSE}))*"

@@ -4,6 +4,10 @@ import fnmatch
 import re
 
 
+def is_file_row(name):
+	return "*" in name or name.endswith((".c", ".h"))
+
+
 class Row:
 	def __init__(self, folder, uses, foreign):
 		self.folder = folder
@@ -38,11 +42,14 @@ class Table:
 
 	def row_of(self, file):
 		"""file: path below src/. The most precise row: the file itself, then the folder."""
-		return self.rows.get(file) or self.rows.get(file.rsplit("/", 1)[0])
+		for name, row in self.rows.items():
+			if is_file_row(name) and fnmatch.fnmatch(file, name):
+				return row
+		return self.rows.get(file.rsplit("/", 1)[0])
 
 	def may_include(self, row, header):
 		folder = header.rsplit("/", 1)[0]
-		own = row.folder.rsplit("/", 1)[0] if row.folder.endswith((".c", ".h")) else row.folder
+		own = row.folder.rsplit("/", 1)[0] if is_file_row(row.folder) else row.folder
 		return folder == own or folder in row.uses or header in row.uses
 
 	def may_include_foreign(self, row, header):

@@ -23,7 +23,7 @@ HEAP_DOORS = {"src/base/mem.c", "src/base/mem.h"}
 # Put together from parts, so that this file does not hold what it looks for.
 HOSTS = ["deb.debian." + "org", "pypi." + "org", "npmjs." + "org", "crates." + "io", "docker." + "io",
 	"proxy.golang." + "org", "rubygems." + "org", "files.pythonhosted." + "org", "ghcr." + "io"]
-WORDS = ["TO" + "DO", "FIX" + "ME", "X" + "XX", "/wo" + "rk/", "/tmp/bri" + "ef", "/tmp/om" + "ef", "Clau" + "de", "Anthro" + "pic",
+WORDS = ["TO" + "DO", "FIX" + "ME", "X" + "XX", "/wo" + "rk/", "/tmp/bri" + "ef", "/tmp/om" + "ef.lock", "Clau" + "de", "Anthro" + "pic",
 	"the br" + "ief", "fell" + "ow developer"]
 SPOKEN = re.compile("|".join(rf"(?<!\w){re.escape(w)}(?!\w)" if w[-1].isalpha() else re.escape(w) for w in WORDS))
 TEXTS = (".c", ".h", ".def", ".py", ".sh", ".txt", ".md", ".scd", ".cmake", ".json", ".conf", ".ini", ".service")
@@ -43,7 +43,7 @@ def code_faults(root, path):
 		for m in pattern.finditer(bare):
 			yield f"{name}:{source.line_of(m.start())}: {what}"
 	for f in source.functions():
-		if EMPTY_NAMES.search(f.name):
+		if not f.signature.startswith("static") and EMPTY_NAMES.search(f.name):
 			yield f"{name}:{f.first}: {f.name}: a name that says nothing"
 	if name.startswith("src/") and name not in HEAP_DOORS:
 		for m in HEAP.finditer(bare):
