@@ -21,7 +21,6 @@ struct loop {
 	struct loop_signal *signals;
 	loop_fn turn_fn;
 	void *turn_arg;
-	bool turn_armed;
 	bool stopped;
 	struct loop_task *first; /* armed tasks in the order of arming */
 	struct loop_task **last;
@@ -86,35 +85,42 @@ void loop_free(struct loop *l)
 	mem_free(l);
 }
 
+static void turn_end(struct loop *l)
+{
+	if (l->turn_fn)
+		l->turn_fn(l->turn_arg);
+}
+
 /* Only what was armed before this turn's end runs now, or two tasks that arm each other never let go. */
 static void run_turn_end(struct loop *l)
 {
-	if (l->turn_armed) {
-		l->turn_armed = false;
-		l->turn_fn(l->turn_arg);
-	}
 	size_t n = 0;
+
+	turn_end(l);
 	for (const struct loop_task *t = l->first; t; t = t->next)
 		n++;
+	if (n == 0)
+		return;
 	for (; n > 0 && l->first; n--) {
 		struct loop_task *t = l->first;
 		loop_task_disarm(l, t);
 		t->fn(t->arg);
 	}
+	turn_end(l);
 }
 
 void loop_run(struct loop *l)
 {
 	while (!l->stopped) {
-		bool more = l->turn_armed || l->first;
-		if (event_base_loop(l->base, EVLOOP_ONCE | (more ? EVLOOP_NONBLOCK : 0)) < 0)
+		if (event_base_loop(l->base, EVLOOP_ONCE | (l->first ? EVLOOP_NONBLOCK : 0)) < 0)
 			return;
 		run_turn_end(l);
-		if (!l->turn_armed && !l->first && event_base_get_num_events(l->base, EVENT_BASE_COUNT_ADDED) == 0)
+		if (!l->first && event_base_get_num_events(l->base, EVENT_BASE_COUNT_ADDED) == 0)
 			return; /* nothing can ever happen again */
 	}
 	l->stopped = false;
-	run_turn_end(l); /* what the last turn queued still leaves */
+	if (l->first)
+		run_turn_end(l); /* what the last turn queued still leaves */
 }
 
 void loop_stop(struct loop *l)
@@ -249,11 +255,6 @@ enum err loop_after_turn(struct loop *l, loop_fn fn, void *arg, struct why *why)
 	l->turn_fn = fn;
 	l->turn_arg = arg;
 	return OK;
-}
-
-void loop_after_turn_arm(struct loop *l)
-{
-	l->turn_armed = l->turn_fn != NULL;
 }
 
 void loop_task_arm(struct loop *l, struct loop_task *t)

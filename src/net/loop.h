@@ -28,14 +28,14 @@ void loop_timer_stop(struct loop_timer *t);
 void loop_timer_free(struct loop_timer *t);
 MUST_CHECK enum err loop_on_signal(struct loop *l, int signo, loop_fn fn, void *arg, struct why *why);
 /*
- * Runs fn once, after every event that is ready now has been handled: the place of group commit. One
- * per loop. A busy loop cannot starve it: a turn is what one wait for events brought.
+ * Runs fn at the end of every turn, after every event that was ready has been handled: the place of
+ * group commit. One per loop. A busy loop cannot starve it: a turn is what one wait for events brought;
+ * an idle loop has no turns.
  */
 MUST_CHECK enum err loop_after_turn(struct loop *l, loop_fn fn, void *arg, struct why *why);
-void loop_after_turn_arm(struct loop *l);
 
-/* Work for the end of this turn, after the function above: queues that leave in one write. The caller
- * owns the storage; a task that is armed again while it runs runs in the next turn. */
+/* Work for the end of this turn, after the function above (which runs once more after the tasks): queues
+ * that leave in one write. The caller owns the storage; a task armed by a task runs in the next turn. */
 struct loop_task {
 	loop_fn fn;
 	void *arg;

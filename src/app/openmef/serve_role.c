@@ -1,0 +1,131 @@
+#define _GNU_SOURCE /* F_GET_SEALS */
+#include "app/role.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "net/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CONF_TEXT_MAX = 1024 * 1024, EXIT_BY_HAND = 2, INDEX_MAX = 4096, KEEP_FREE = 128 * 1024 };
+
+static const struct {
+	const char *word;
+	const char *what;
+	enum role role;
+	int (*main)(const struct role_start *start);
+} words[] = {
+	{"role-front", "accepts connections", ROLE_FRONT, front_main},
+	{"role-registrar", "holds the store and decides", ROLE_REGISTRAR, registrar_main},
+	{"role-signer", "holds the CA key and signs", ROLE_SIGNER, signer_main},
+};
+
+static bool inherited(void)
+{
+	int type = 0;
+	socklen_t n = sizeof(type);
+
+	return getsockopt(ROLE_FD_CONTROL, SOL_SOCKET, SO_TYPE, &type, &n) == 0 && type == SOCK_STREAM &&
+		fcntl(ROLE_FD_CONF, F_GET_SEALS) >= 0 && getenv(ROLE_ENV_CONF);
+}
+
+static enum err by_hand(const char *word, struct why *why)
+{
+	return WHY(why, ROLE_BY_HAND, "", "%s: want the descriptors that `openmef serve` leaves it, have none", word);
+}
+
+static enum err read_conf(struct conf *conf, struct why *why)
+{
+	OWNED_BUF struct buf text = BUF(CONF_TEXT_MAX);
+	struct stat st;
+
+	if (fstat(ROLE_FD_CONF, &st) != 0 || st.st_size < 0 || st.st_size > CONF_TEXT_MAX)
+		return WHY(why, SYSTEM, "", "configuration: fstat: %s", strerror(errno));
+	uint8_t *to = buf_room(&text, (size_t)st.st_size);
+	if (!to)
+		return buf_check(&text, "configuration", why);
+	/* All children share one offset, so none may move it. */
+	if (pread(ROLE_FD_CONF, to, (size_t)st.st_size, 0) != st.st_size)
+		return WHY(why, SYSTEM, "", "configuration: pread: %s", strerror(errno));
+	buf_grew(&text, (size_t)st.st_size);
+	close(ROLE_FD_CONF);
+	return conf_parse(getenv(ROLE_ENV_CONF), buf_span(&text), conf, why);
+}
+
+static enum err read_listen(struct role_start *start, struct why *why)
+{
+	const char *kinds = getenv(ROLE_ENV_LISTEN);
+	struct span rest = span_text(kinds ? kinds : "");
+
+	while (rest.n) {
+		struct span kind = span_first(rest, span_find(rest, ','));
+		rest = span_from(rest, kind.n + 1);
+		if (start->listen_n == ROLE_LISTEN_MAX || !(span_is(kind, "https") || span_is(kind, "http")))
+			return by_hand(ROLE_ENV_LISTEN, why);
+		start->listen[start->listen_n] = (struct role_listen){
+			.fd = ROLE_FD_LISTEN + (int)start->listen_n, .tls = span_is(kind, "https")};
+		if (fcntl(start->listen[start->listen_n].fd, F_SETFD, FD_CLOEXEC) != 0)
+			return by_hand(ROLE_ENV_LISTEN, why);
+		start->listen_n++;
+	}
+	return OK;
+}
+
+static void open_log(const struct role_start *start)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "%s-%u", role_name(start->role), start->index);
+	log_open(start->conf->log_json ? LOG_JSON : LOG_TEXT, (enum log_level)start->conf->log_level, name);
+	prctl(PR_SET_NAME, name, 0, 0, 0); /* for ps and top; a failure would only look worse */
+}
+
+static enum err start_role(struct role_start *start, struct conf *conf, int argc, char **argv, struct why *why)
+{
+	uint64_t index = 0;
+
+	if (argc != 2 || !inherited())
+		return by_hand(argv[0], why);
+	TRY(text_number(span_text(argv[1]), 0, INDEX_MAX, "role index", &index, why));
+	start->index = (unsigned int)index;
+	start->control_fd = ROLE_FD_CONTROL;
+	TRY(read_conf(conf, why));
+	start->conf = conf;
+	return read_listen(start, why);
+}
+
+int cmd_role(int argc, char **argv)
+{
+	OWNED_MEM struct conf *conf = mem_alloc(sizeof(*conf));
+	struct role_start start = {0};
+	struct why why = {0};
+	size_t i = 0;
+
+	/* Without these the C library keeps what one large reply or list once needed. */
+	mallopt(M_MMAP_THRESHOLD, KEEP_FREE);
+	mallopt(M_TRIM_THRESHOLD, KEEP_FREE);
+	while (i < sizeof(words) / sizeof(words[0]) && strcmp(argv[0], words[i].word) != 0)
+		i++;
+	if (i == sizeof(words) / sizeof(words[0]) || !conf) {
+		fprintf(stderr, "openmef: %s: there is no such role\n", argv[0]);
+		return EXIT_BY_HAND;
+	}
+	start.role = words[i].role;
+	if (start_role(&start, conf, argc, argv, &why) != OK) {
+		char text[WHY_TEXT_MAX + 256];
+		why_print(&why, text, sizeof(text));
+		fprintf(stderr, "openmef: %s is the part of `openmef serve` that %s.\n%s\n", words[i].word,
+			words[i].what, text);
+		return EXIT_BY_HAND;
+	}
+	open_log(&start);
+	return words[i].main(&start);
+}
