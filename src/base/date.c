@@ -77,7 +77,7 @@ enum err date_parse(struct span text, int64_t *unix_s_out, struct why *why)
 	bool good = text.n == sizeof(form) - 1;
 
 	for (size_t i = 0; good && i < text.n; i++)
-		good = form[i] == 'd' ? text.p[i] >= '0' && text.p[i] <= '9' : text.p[i] == form[i];
+		good = form[i] == 'd' ? text.p[i] >= '0' && text.p[i] <= '9' : text.p[i] == (uint8_t)form[i];
 	for (size_t i = 0; good && i < 6; i++)
 		good = text_number(span_first(span_from(text, parts[i].at), parts[i].n), 0, 9999, "date",
 			&v[i], why) == OK;

@@ -59,8 +59,14 @@ struct why {
 enum err why_set(struct why *why, enum code code, const char *clause, const char *file, int line,
 	const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
+/* Tells compilers and analyzers, which see one file at a time, that a reason is never OK. */
+static inline enum err why_failed(enum err kind)
+{
+	return kind != OK ? kind : ERR_BUG;
+}
+
 #define WHY(why, code, clause, ...) \
-	why_set((why), CODE_##code, (clause), __FILE__, __LINE__, __VA_ARGS__)
+	why_failed(why_set((why), CODE_##code, (clause), __FILE__, __LINE__, __VA_ARGS__))
 
 /* Forwards the first failure to the caller. */
 #define TRY(expr) \
