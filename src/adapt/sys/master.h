@@ -8,7 +8,7 @@ enum { MASTER_SIZE = 32 };
 /*
  * source is "file:PATH" or "credential:NAME" (systemd's $CREDENTIALS_DIRECTORY/NAME); the file holds
  * 64 hex digits, blanks and line ends around them are skipped. ERR_SYNTAX; ERR_NOT_FOUND; ERR_SYSTEM
- * also when group or others may read the file.
+ * also when others may read the file, or, but for a credential, its group.
  */
 MUST_CHECK enum err master_load(const char *source, struct secret *out, struct why *why);
 /* Passphrase of the key file of that label: HKDF-SHA256 of the master key, as 64 hex digits. */
