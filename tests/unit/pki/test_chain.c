@@ -128,6 +128,7 @@ static void an_expired_leaf_is_named_with_its_depth(void **state)
 	struct why why = {0};
 
 	family_make(&f);
+	made_fini(&f.leaf);
 	struct cert_plan plan = leaf_plan(&f.leaf);
 	plan.not_after_s = made_now_s - 1;
 	made_sign(&f.leaf, &plan, &f.issuing);
@@ -163,6 +164,7 @@ static void a_purpose_other_than_the_use_is_refused(void **state)
 
 	family_make(&f);
 	refused(check(&f, CHAIN_SERVER, made_now_s, &refusal), CHAIN_USE);
+	made_fini(&f.leaf);
 	struct cert_plan plan = leaf_plan(&f.leaf);
 	plan.ekus[0] = SERVER_AUTH;
 	made_sign(&f.leaf, &plan, &f.issuing);
