@@ -1,15 +1,17 @@
 #!/bin/bash
-# Renews the generated pages and builds the man pages into build/man.
+# Renews the generated pages, and prints the man pages, which the programs hold themselves, into build/man.
 set -euo pipefail
 . "$(dirname "$0")/_run.sh"
 
-scripts/install-deps.sh docs
-python3 scripts/errors.py
-python3 scripts/conformance.py
+scripts/install-deps.sh build docs
+python3 -B scripts/errors.py
+python3 -B scripts/conformance.py
+
+say "man pages (build/man)"
+loudly cmake --preset dev
+loudly cmake --build build/dev -j "$JOBS" --target openmef enrolee
 mkdir -p build/man
-shopt -s nullglob
-for page in docs/man/*.scd; do
-	name=$(basename "$page" .scd)
-	scdoc <"$page" >"build/man/$name"
-	say "build/man/$name"
+for program in openmef enrolee; do
+	"build/dev/src/$program" help manual >"build/man/$program.1"
+	say "build/man/$program.1"
 done

@@ -8,9 +8,9 @@ set -euo pipefail
 build="gcc libc6-dev make cmake ninja-build pkg-config libssl-dev libevent-dev libsqlite3-dev
 	libcurl4-openssl-dev libjansson-dev libinih-dev libseccomp-dev libcmocka-dev openssl"
 check="clang libclang-rt-14-dev llvm python3 curl sqlite3 gnutls-bin strongswan-pki binutils
-	procps scdoc"
+	procps"
 tidy="clang-tidy clang-format cppcheck python3"
-docs="python3 scdoc"
+docs="python3"
 
 [ $# -gt 0 ] || set -- build
 wanted=
