@@ -168,7 +168,7 @@ static void signer_lost(struct signer *s, const struct why *why)
 {
 	struct issuer_remote *r = s->remote;
 
-	log_why(LOG_WARN_, "signer channel closed", why);
+	log_why(why->code == CODE_IPC_CLOSED ? LOG_DEBUG_ : LOG_WARN_, "signer channel closed", why);
 	signer_remove(r, s);
 	for (size_t i = 0; i < ISSUER_REMOTE_ORDERS_MAX && s->under_way; i++) {
 		struct order *o = r->slots[i];

@@ -1,0 +1,88 @@
+#include "app/registrar/registrar.h"
+
+#include "net/log.h"
+
+#include <stdio.h>
+
+enum {
+	LOOK_MAX_MS = 3600 * 1000,   /* a clock that jumped is noticed within an hour */
+	AFTER_MS = 1000,             /* between a publication and the next look, whatever is due then */
+	RETRY_MIN_MS = 10 * 1000,
+	RETRY_MAX_MS = 600 * 1000,
+};
+
+static void look_again_after_failure(struct registrar *r)
+{
+	r->crl_retry_ms = r->crl_retry_ms ? r->crl_retry_ms * 2 : RETRY_MIN_MS;
+	if (r->crl_retry_ms > RETRY_MAX_MS)
+		r->crl_retry_ms = RETRY_MAX_MS;
+	loop_timer_set(r->crl_timer, r->crl_retry_ms);
+}
+
+static void on_published(void *arg, enum err err, uint64_t number, const struct why *why)
+{
+	struct registrar *r = arg;
+	char text[24];
+
+	r->crl_under_way = false;
+	if (err == OK) {
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+		log_event(LOG_INFO_, "CRL published", "number", text, NULL);
+	}
+	/* The registrar of another generation or host was quicker: its list is as good. */
+	if (err == OK || err == ERR_CONFLICT) {
+		r->crl_retry_ms = 0;
+		loop_timer_set(r->crl_timer, AFTER_MS);
+	} else {
+		log_why(LOG_ERROR_, "CRL not published", why);
+		look_again_after_failure(r);
+	}
+	/* This runs inside a commit, where no second list may begin. */
+	if (r->crl_again)
+		loop_timer_set(r->crl_timer, 0);
+	r->crl_again = false;
+	registrar_rest(r);
+}
+
+void crl_look(struct registrar *r)
+{
+	struct why why = {0};
+	int64_t wait_s = 0;
+
+	if (r->crl_under_way) {
+		r->crl_again = true;
+		return;
+	}
+	if (r->stopping)
+		return;
+	int64_t now_s = clock_unix_s(&r->clock);
+	if (crl_due(r->store, &r->crl.rules, now_s, &wait_s, &why) != OK) {
+		log_why(LOG_ERROR_, "CRL", &why);
+		look_again_after_failure(r);
+		return;
+	}
+	if (wait_s > 0) {
+		loop_timer_set(r->crl_timer, wait_s < LOOK_MAX_MS / 1000 ? wait_s * 1000 : LOOK_MAX_MS);
+		return;
+	}
+	r->crl_under_way = true;
+	crl_publish(&r->crl, now_s, on_published, r);
+}
+
+static void on_time(void *arg)
+{
+	crl_look(arg);
+}
+
+enum err crl_start(struct registrar *r, const struct conf *conf, struct why *why)
+{
+	r->crl = (struct crl_env){
+		.store = r->store,
+		.batch = r->batch,
+		.issuer = issuer_remote_port(r->issuer),
+		.rules = {.lifetime_s = conf->crl_lifetime_s, .overlap_s = conf->crl_overlap_s},
+	};
+	TRY(loop_timer_new(r->loop, on_time, r, &r->crl_timer, why));
+	loop_timer_set(r->crl_timer, 0);
+	return OK;
+}

@@ -1,0 +1,184 @@
+#include "app/registrar/registrar.h"
+
+#include "adapt/store/memory.h"
+#include "adapt/store/sqlite.h"
+#include "adapt/sys/clock.h"
+#include "adapt/sys/file.h"
+#include "adapt/sys/master.h"
+#include "adapt/sys/random.h"
+#include "net/log.h"
+#include "pki/cert.h"
+#include "pki/cms.h"
+#include "pki/seal.h"
+
+enum { PEM_MAX = 256 * 1024, CHAIN_MAX = 256 * 1024, CHALLENGE_KEY_SIZE = 32, SEALED_MAX = 256 };
+
+/* Name of the row, and what its seal is bound to. */
+#define CHALLENGE_KEY_NAME "challenge-key"
+
+static enum err open_store(struct registrar *r, const struct conf *conf, struct why *why)
+{
+	static const char sqlite[] = "sqlite:";
+
+	if (strncmp(conf->store, sqlite, strlen(sqlite)) == 0)
+		return store_sqlite_open(conf->store + strlen(sqlite), STORE_SQLITE_EXISTING, &r->store, why);
+	/* conf_parse admits no third kind. */
+	r->store = store_memory_new();
+	return r->store ? OK : WHY(why, NOMEM, "", "store: want one in memory");
+}
+
+static enum err make_key(struct registrar *r, const struct secret *master, struct why *why)
+{
+	struct random_source random = random_system();
+	OWNED_BUF struct buf sealed = BUF(SEALED_MAX);
+	uint8_t iv[12];
+
+	r->challenge_key.n = CHALLENGE_KEY_SIZE;
+	TRY(random_fill(&random, r->challenge_key.bytes, r->challenge_key.n, why));
+	TRY(random_fill(&random, iv, sizeof(iv), why));
+	TRY(seal_write(secret_span(master), iv, span_text(CHALLENGE_KEY_NAME), secret_span(&r->challenge_key),
+		&sealed, why));
+	return r->store->ops->secret_put(r->store->self, CHALLENGE_KEY_NAME, buf_span(&sealed), why);
+}
+
+static enum err unseal_key(struct registrar *r, const struct secret *master, struct span sealed, struct why *why)
+{
+	__attribute__((cleanup(buf_fini_wipe))) struct buf plain = BUF(SECRET_MAX);
+	struct why cause = {0};
+
+	if (seal_open(secret_span(master), span_text(CHALLENGE_KEY_NAME), sealed, &plain, &cause) != OK ||
+		plain.n != CHALLENGE_KEY_SIZE || !secret_set(&r->challenge_key, buf_span(&plain)))
+		return WHY(why, CHALLENGE_KEY, "", "challenge-key: want it sealed under this master key: %s",
+			cause.kind ? cause.text : "its length differs");
+	return OK;
+}
+
+/* Every registrar of the store uses one key, so that any of them can check a challenge of another. */
+static enum err find_or_make_key(struct registrar *r, const struct secret *master, struct why *why)
+{
+	OWNED_ARENA struct arena arena = ARENA(4096);
+	struct why missing = {0};
+	struct span sealed;
+
+	enum err err = r->store->ops->secret_get(r->store->self, CHALLENGE_KEY_NAME, &arena, &sealed, &missing);
+	if (err == ERR_NOT_FOUND)
+		return make_key(r, master, why);
+	if (err != OK) {
+		*why = missing;
+		return err;
+	}
+	return unseal_key(r, master, sealed, why);
+}
+
+static enum err open_challenge_key(struct registrar *r, const struct conf *conf, struct why *why)
+{
+	OWNED_SECRET struct secret master = {0};
+
+	TRY(master_load(conf->master_key, &master, why));
+	/* The write lock is taken first: of two that start at once, the second one finds a key. */
+	TRY(r->store->ops->begin(r->store->self, why));
+	enum err err = find_or_make_key(r, &master, why);
+	if (err == OK)
+		err = r->store->ops->commit(r->store->self, why);
+	if (err != OK)
+		r->store->ops->rollback(r->store->self);
+	return err;
+}
+
+/* DER certificates laid one after the other, issuing CA first. */
+struct chain {
+	struct buf bytes;
+	size_t at[CMS_CERTS_MAX], len[CMS_CERTS_MAX];
+	size_t n;
+};
+
+static enum err chain_add(void *arg, struct span der, struct why *why)
+{
+	struct chain *c = arg;
+
+	if (c->n == CMS_CERTS_MAX)
+		return WHY(why, BUF_LIMIT, "", "CA chain: want at most %d certificates", CMS_CERTS_MAX);
+	c->at[c->n] = c->bytes.n;
+	c->len[c->n] = der.n;
+	c->n++;
+	buf_put_span(&c->bytes, der);
+	return buf_check(&c->bytes, "CA chain", why);
+}
+
+static enum err chain_file(struct chain *c, const char *path, struct why *why)
+{
+	OWNED_BUF struct buf pem = BUF(PEM_MAX);
+
+	TRY(file_read(path, &pem, why));
+	return cert_each_pem(buf_span(&pem), chain_add, c, why);
+}
+
+static enum err chain_write(struct registrar *r, const struct chain *c, struct why *why)
+{
+	struct span certs[CMS_CERTS_MAX];
+
+	for (size_t i = 0; i < c->n; i++)
+		certs[i] = span_of(c->bytes.p + c->at[i], c->len[i]);
+	buf_put_span(&r->ca_der, certs[0]);
+	TRY(buf_check(&r->ca_der, "CA certificate", why));
+	return cms_certs_write(certs, c->n, &r->chain_cms, why);
+}
+
+static enum err open_chain(struct registrar *r, const struct conf *conf, struct why *why)
+{
+	struct chain c = {.bytes = BUF(CHAIN_MAX)};
+
+	enum err err = chain_file(&c, conf->ca_cert, why);
+	if (err == OK)
+		c.n = 1; /* what follows the issuing CA in its own file comes again from the chain's */
+	if (err == OK && conf->ca_chain[0])
+		err = chain_file(&c, conf->ca_chain, why);
+	if (err == OK)
+		err = chain_write(r, &c, why);
+	buf_fini(&c.bytes);
+	return err;
+}
+
+/* A fault of ours, whose text no client sees: the operator must. */
+static void on_fault(void *arg, const struct why *why)
+{
+	log_why(LOG_ERROR_, "fault", why);
+}
+
+enum err registrar_open(struct registrar *r, const struct conf *conf, struct why *why)
+{
+	r->clock = clock_system();
+	r->chain_cms = BUF(CHAIN_MAX);
+	r->ca_der = BUF(CERT_DER_MAX);
+	TRY(open_store(r, conf, why));
+	TRY(open_challenge_key(r, conf, why));
+	TRY(open_chain(r, conf, why));
+	r->batch = batch_new(r->store);
+	if (!r->batch)
+		return WHY(why, NOMEM, "", "batch: want one");
+	TRY(issuer_remote_new(r->loop, &r->clock, &r->issuer, why));
+	r->env = (struct bind_env){
+		.enrol = {.store = r->store,
+			.batch = r->batch,
+			.issuer = issuer_remote_port(r->issuer),
+			.clock = &r->clock},
+		.random = random_system(),
+		.labels = &conf->labels,
+		.challenge_key = &r->challenge_key,
+		.ca_chain_cms = buf_span(&r->chain_cms),
+		.issuing_ca_der = buf_span(&r->ca_der),
+		.fault = on_fault,
+	};
+	return OK;
+}
+
+void registrar_close(struct registrar *r)
+{
+	issuer_remote_free(r->issuer);
+	batch_free(r->batch);
+	if (r->store)
+		r->store->ops->free(r->store->self);
+	secret_wipe(&r->challenge_key);
+	buf_fini(&r->chain_cms);
+	buf_fini(&r->ca_der);
+}

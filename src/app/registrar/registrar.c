@@ -1,0 +1,85 @@
+#include "app/registrar/registrar.h"
+
+#include "net/log.h"
+#include "net/sandbox.h"
+
+#include <unistd.h>
+
+void registrar_rest(struct registrar *r)
+{
+	if (r->stopping && links_calls(r) == 0 && !r->crl_under_way)
+		loop_stop(r->loop);
+}
+
+static void on_channel(void *arg, enum role other, int fd)
+{
+	struct registrar *r = arg;
+	struct why why = {0};
+
+	if (other == ROLE_FRONT)
+		links_add(r, fd);
+	else if (other != ROLE_SIGNER)
+		close(fd);
+	else if (issuer_remote_add(r->issuer, fd, &why) != OK)
+		log_why(LOG_ERROR_, "signer channel refused", &why);
+}
+
+static void on_stop(void *arg)
+{
+	struct registrar *r = arg;
+
+	r->stopping = true;
+	loop_timer_stop(r->crl_timer);
+	registrar_rest(r);
+}
+
+/* The operator's commands write to the store themselves; a revocation makes a CRL due. */
+static void on_poke(void *arg)
+{
+	crl_look(arg);
+}
+
+/* Group commit: everything that one turn brought shares one sync of the disk. */
+static void on_turn_end(void *arg)
+{
+	batch_flush(((struct registrar *)arg)->batch);
+}
+
+static enum err registrar_init(struct registrar *r, const struct role_start *start, struct why *why)
+{
+	const struct role_events events = {.channel = on_channel, .stop = on_stop, .poke = on_poke, .arg = r};
+
+	TRY(loop_new(&r->loop, why));
+	TRY(registrar_open(r, start->conf, why));
+	TRY(links_new(r, why));
+	TRY(crl_start(r, start->conf, why));
+	TRY(loop_after_turn(r->loop, on_turn_end, r, why));
+	TRY(role_control_new(r->loop, start, &events, &r->control, why));
+	TRY(sandbox_enter(ROLE_REGISTRAR, why));
+	return role_control_ready(r->control, why);
+}
+
+/* Calls and orders that are still under way are answered into nothing, so their owners go last. */
+static void registrar_fini(struct registrar *r)
+{
+	role_control_free(r->control);
+	loop_timer_free(r->crl_timer);
+	registrar_close(r);
+	links_free(r);
+	loop_free(r->loop);
+}
+
+int registrar_main(const struct role_start *start)
+{
+	struct registrar r = {0};
+	struct why why = {0};
+
+	if (registrar_init(&r, start, &why) != OK) {
+		log_why(LOG_ERROR_, "start failed", &why);
+		registrar_fini(&r);
+		return 1;
+	}
+	loop_run(r.loop);
+	registrar_fini(&r);
+	return 0;
+}

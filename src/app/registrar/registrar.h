@@ -1,0 +1,40 @@
+#pragma once
+/* Inside of the registrar, shared by its files. */
+#include "app/role.h"
+
+#include "adapt/issuer/remote.h"
+#include "bind/route.h"
+#include "net/ipc.h"
+
+struct registrar {
+	struct loop *loop;
+	struct role_control *control;
+	struct clock clock;
+	struct store *store;
+	struct batch *batch;
+	struct issuer_remote *issuer;
+	struct secret challenge_key;
+	struct buf chain_cms, ca_der;
+	struct bind_env env;
+	struct links *links; /* links.c */
+	struct crl_env crl;
+	struct loop_timer *crl_timer;
+	bool crl_under_way, crl_again;
+	int64_t crl_retry_ms;
+	bool stopping;
+};
+
+/* open.c: store, keys, certificates; before the sandbox. */
+MUST_CHECK enum err registrar_open(struct registrar *r, const struct conf *conf, struct why *why);
+void registrar_close(struct registrar *r);
+
+/* links.c: the fronts and their calls. */
+MUST_CHECK enum err links_new(struct registrar *r, struct why *why);
+void links_free(struct registrar *r);
+void links_add(struct registrar *r, int fd);
+size_t links_calls(const struct registrar *r); /* under way */
+void registrar_rest(struct registrar *r);      /* ends the loop when it is told to stop and nothing is under way */
+
+/* crl.c: publication when it is due, and after every change. */
+MUST_CHECK enum err crl_start(struct registrar *r, const struct conf *conf, struct why *why);
+void crl_look(struct registrar *r);

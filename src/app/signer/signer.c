@@ -1,0 +1,271 @@
+#include "app/role.h"
+
+#include "adapt/issuer/msg.h"
+#include "adapt/keys/files.h"
+#include "adapt/sys/clock.h"
+#include "adapt/sys/file.h"
+#include "adapt/sys/master.h"
+#include "adapt/sys/random.h"
+#include "base/mem.h"
+#include "core/ca/issue.h"
+#include "net/log.h"
+#include "net/sandbox.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+	PEM_MAX = 256 * 1024,
+	CRL_BYTES_MAX = 8 * 1024 * 1024, /* the bound of its frame */
+	REFUSAL_MAX = 1024,
+	/* Without any registrar for that long this process is one that a registrar hung up on: a new one is
+	 * better. Longer than the parent ever waits before it starts a registrar again. */
+	ALONE_MS = 30 * 1000,
+};
+
+struct signer;
+
+/* One registrar; two for a moment while one replaces the other. */
+struct link {
+	struct signer *signer;
+	struct ipc *channel;
+	struct link *next;
+};
+
+struct signer {
+	struct loop *loop;
+	struct role_control *control;
+	struct loop_timer *alone;
+	struct link *links;
+	struct clock clock;
+	struct ca ca;
+	struct key *key;
+	struct buf cert;
+	struct buf der; /* of the certificate under way; kept for its memory */
+};
+
+/* ---- orders */
+
+static enum err refuse(struct link *l, uint32_t id, const struct why *reason, struct why *why)
+{
+	OWNED_BUF struct buf b = BUF(REFUSAL_MAX);
+
+	log_why(LOG_INFO_, "order refused", reason);
+	msg_refused_write(&b, reason);
+	TRY(buf_check(&b, "refusal", why));
+	return ipc_send(l->channel, CH_REFUSED, id, buf_span(&b), why);
+}
+
+static enum err on_issue(struct link *l, uint32_t id, struct span payload, struct why *why)
+{
+	OWNED_BUF struct buf out = BUF(CERT_DER_MAX + REFUSAL_MAX);
+	struct signer *s = l->signer;
+	struct issue_order order;
+	struct issue_result result = {0};
+	struct why reason = {0};
+
+	TRY(msg_order_parse(payload, &order, why));
+	buf_clear(&s->der);
+	if (ca_issue(&s->ca, &order, clock_unix_s(&s->clock), &s->der, &result, &reason) != OK)
+		return refuse(l, id, &reason, why);
+	msg_issued_write(&out, &result);
+	TRY(buf_check(&out, "issued", why));
+	return ipc_send(l->channel, CH_ISSUED, id, buf_span(&out), why);
+}
+
+static enum err on_sign_crl(struct link *l, uint32_t id, struct span payload, struct why *why)
+{
+	OWNED_BUF struct buf der = BUF(CRL_BYTES_MAX);
+	OWNED_MEM struct crl_entry *entries = NULL;
+	struct crl_order order;
+	struct why reason = {0};
+
+	TRY(msg_crl_order_parse(payload, &order, &entries, why));
+	if (ca_sign_crl(&l->signer->ca, &order, &der, &reason) != OK || buf_check(&der, "CRL", &reason) != OK)
+		return refuse(l, id, &reason, why);
+	return ipc_send(l->channel, CH_CRL, id, buf_span(&der), why);
+}
+
+/* ---- channels */
+
+static void link_free(struct link *l)
+{
+	struct link **at = &l->signer->links;
+
+	while (*at != l)
+		at = &(*at)->next;
+	*at = l->next;
+	ipc_free(l->channel);
+	mem_free(l);
+}
+
+static void link_lost(struct link *l, const struct why *why)
+{
+	struct signer *s = l->signer;
+
+	log_why(why->code == CODE_IPC_CLOSED ? LOG_DEBUG_ : LOG_WARN_, "registrar channel closed", why);
+	link_free(l);
+	if (!s->links)
+		loop_timer_set(s->alone, ALONE_MS);
+}
+
+static void on_closed(void *arg, const struct why *why)
+{
+	link_lost(arg, why);
+}
+
+/* A registrar that speaks nonsense is hung up on, whatever made it do so. */
+static void on_frame(void *arg, uint16_t type, uint32_t id, struct span payload, int fd)
+{
+	struct link *l = arg;
+	struct why why = {0};
+	enum err err = OK;
+
+	if (type == CH_ISSUE)
+		err = on_issue(l, id, payload, &why);
+	else if (type == CH_SIGN_CRL)
+		err = on_sign_crl(l, id, payload, &why);
+	else
+		err = WHY(&why, ISSUER_MESSAGE, "", "frame: want an order, have type %u", type);
+	if (err != OK)
+		link_lost(l, &why);
+}
+
+static void on_channel(void *arg, enum role other, int fd)
+{
+	struct signer *s = arg;
+	struct link *l = mem_alloc(sizeof(*l));
+	const struct ipc_handler h = {on_frame, on_closed, l};
+	struct why why = {0};
+
+	if (!l) {
+		/* The parent starts another one, with memory. */
+		close(fd);
+		log_event(LOG_ERROR_, "out of memory", NULL);
+		loop_stop(s->loop);
+		return;
+	}
+	l->signer = s;
+	if (ipc_new(s->loop, fd, &channel_orders, &h, &l->channel, &why) != OK) {
+		log_why(LOG_ERROR_, "registrar channel", &why);
+		mem_free(l);
+		return;
+	}
+	l->next = s->links;
+	s->links = l;
+	loop_timer_stop(s->alone);
+}
+
+static void on_stop(void *arg)
+{
+	loop_stop(((struct signer *)arg)->loop);
+}
+
+static void on_alone(void *arg)
+{
+	log_event(LOG_WARN_, "no registrar any more", NULL);
+	on_stop(arg);
+}
+
+/* ---- start */
+
+static enum err passphrase(void *arg, const char *label, struct secret *out, struct why *why)
+{
+	return key_file_passphrase(arg, label, out, why);
+}
+
+static enum err open_key(struct signer *s, const struct conf *conf, struct why *why)
+{
+	const struct keys_file file = {.label = "ca-issuing", .path = conf->ca_key};
+	OWNED_SECRET struct secret master = {0};
+	struct keys_files files;
+
+	TRY(master_load(conf->master_key, &master, why));
+	keys_files_init(&files, &file, 1, passphrase, &master);
+	struct keys port = keys_files_port(&files);
+	return port.open(port.self, file.label, &s->key, why);
+}
+
+static enum err keep_first(void *arg, struct span der, struct why *why)
+{
+	struct buf *out = arg;
+
+	if (out->n == 0)
+		buf_put_span(out, der);
+	return buf_check(out, "CA certificate", why);
+}
+
+static enum err open_cert(struct signer *s, const struct conf *conf, struct why *why)
+{
+	OWNED_BUF struct buf pem = BUF(PEM_MAX);
+
+	TRY(file_read(conf->ca_cert, &pem, why));
+	TRY(cert_each_pem(buf_span(&pem), keep_first, &s->cert, why));
+	s->ca.cert_der = buf_span(&s->cert);
+	return cert_parse(s->ca.cert_der, &s->ca.cert, why);
+}
+
+/* Where bind/route.c serves them; no base, no extension. */
+static enum err put_uri(const struct conf *conf, const char *path, char out[PROFILE_URI_MAX], struct why *why)
+{
+	if (!conf->public_http[0])
+		return OK;
+	int n = snprintf(out, PROFILE_URI_MAX, "%s%s", conf->public_http, path);
+	if (n < 0 || n >= PROFILE_URI_MAX)
+		return WHY(why, BUF_LIMIT, "", "public_http: want at most %d bytes with %s", PROFILE_URI_MAX - 1, path);
+	return OK;
+}
+
+static enum err open_ca(struct signer *s, const struct conf *conf, struct why *why)
+{
+	TRY(open_key(s, conf, why));
+	TRY(open_cert(s, conf, why));
+	s->ca.profiles = &conf->profiles;
+	s->ca.key = s->key;
+	s->ca.random = random_system();
+	TRY(put_uri(conf, "/crl/issuing.crl", s->ca.cdp_uri, why));
+	TRY(put_uri(conf, "/ca/issuing.cer", s->ca.aia_uri, why));
+	return ca_check(&s->ca, clock_unix_s(&s->clock), why);
+}
+
+static enum err signer_init(struct signer *s, const struct role_start *start, struct why *why)
+{
+	const struct role_events events = {.channel = on_channel, .stop = on_stop, .arg = s};
+
+	s->clock = clock_system();
+	s->cert = BUF(CERT_DER_MAX);
+	s->der = BUF(CERT_DER_MAX);
+	TRY(open_ca(s, start->conf, why));
+	TRY(loop_new(&s->loop, why));
+	TRY(loop_timer_new(s->loop, on_alone, s, &s->alone, why));
+	TRY(role_control_new(s->loop, start, &events, &s->control, why));
+	TRY(sandbox_enter(ROLE_SIGNER, why));
+	return role_control_ready(s->control, why);
+}
+
+static void signer_fini(struct signer *s)
+{
+	while (s->links)
+		link_free(s->links);
+	role_control_free(s->control);
+	loop_timer_free(s->alone);
+	loop_free(s->loop);
+	key_free(s->key);
+	buf_fini(&s->cert);
+	buf_fini(&s->der);
+}
+
+int signer_main(const struct role_start *start)
+{
+	struct signer s = {0};
+	struct why why = {0};
+
+	if (signer_init(&s, start, &why) != OK) {
+		log_why(LOG_ERROR_, "start failed", &why);
+		signer_fini(&s);
+		return 1;
+	}
+	loop_run(s.loop);
+	signer_fini(&s);
+	return 0;
+}
