@@ -1,0 +1,35 @@
+#pragma once
+/*
+ * The front: sockets and TLS on one side, one channel to the registrar on the other. It opens no file
+ * after its start, holds no CA key and sees no store.
+ */
+#include "app/role.h"
+#include "net/http_server.h"
+
+enum {
+	FRONT_WAITING_MAX = 1000,   /* calls held while no registrar is connected */
+	FRONT_WAIT_MS = 2000,       /* how long: a restart takes a tenth of that */
+	FRONT_FLIGHT_MAX = 20000,   /* calls sent and not answered: twice the default connections */
+	FRONT_RETRY_S = 1,
+};
+
+struct flight; /* flight.c: what was sent and is not answered */
+
+struct front {
+	struct loop *loop;
+	struct role_control *control;
+	struct tls_server *tls;
+	struct http_server *server;
+	struct flight *flight;
+};
+
+/* flight.c. Calls go to the registrar with an id each, replies find their exchange by it. */
+MUST_CHECK enum err flight_new(struct loop *l, struct flight **out, struct why *why);
+void flight_free(struct flight *f);
+/* An http_handler; arg is the flight. */
+void flight_call(void *arg, struct http_exchange *x, const struct call *call);
+/* A channel to a (new) registrar: later calls take it; fd is taken. */
+void flight_connect(struct flight *f, int fd);
+
+/* files.c: certificate, key and anchors as the configuration names them, then the TLS server. */
+MUST_CHECK enum err front_open_tls(const struct conf *conf, struct tls_server **out, struct why *why);
