@@ -2,12 +2,23 @@
 /*
  * The server side of TLS 1.2 and 1.3 with optional client certificates. One context per process.
  * spec/feasibility 1.4: no auto-chain, X25519 first, released buffers, no session tickets for
- * certificate clients, a library context per process.
+ * certificate clients, a library context per process that holds only what is used.
+ *
+ * Who the peer is: a chain to the MEF's own issuing CA makes PEER_OWN, one to an explicit device
+ * anchor PEER_THIRD_PARTY, a single self-signed certificate that is no CA PEER_RAW_KEY (a proof of
+ * key only), no certificate PEER_ANONYMOUS. Everything else fails in the handshake. Revocation is not
+ * looked at here.
  */
 #include "base/why.h"
 #include "wire/call.h"
 
 #include <openssl/types.h>
+
+enum {
+	TLS_CHAIN_MAX = 8,               /* certificates between leaf and anchor */
+	TLS_CHAIN_BYTES_MAX = 64 * 1024, /* what a client may send as its chain */
+	TLS_ANCHORS_MAX = 1000,          /* certificates in one file of anchors */
+};
 
 struct tls_server;
 
@@ -15,17 +26,21 @@ struct tls_config {
 	struct span cert_pem;   /* server certificate, then its chain */
 	struct span key_pem;    /* may be encrypted */
 	struct span key_pass;
-	struct span own_ca_pem; /* the MEF's own CA chain: PEER_OWN */
+	struct span own_ca_pem; /* the MEF's own issuing CA and what stands above it: PEER_OWN */
 	struct span device_anchors_pem; /* explicit third-party anchors; empty: none: PEER_THIRD_PARTY */
-	const char *fqdn;       /* SNI that is served; others get unrecognized_name unless absent */
+	const char *fqdn;       /* SNI that is served; others get unrecognized_name unless absent; NULL: any */
 };
 
+/* ERR_SYNTAX for files that cannot be used, with their fault; ERR_CRYPTO, ERR_NOMEM. */
 MUST_CHECK enum err tls_server_new(const struct tls_config *config, struct tls_server **out, struct why *why);
-void tls_server_free(struct tls_server *s);
-/* New server-side connection object. */
+void tls_server_free(struct tls_server *s); /* after its last connection */
+/* New server-side connection object; free with tls_free. */
 MUST_CHECK enum err tls_accept(struct tls_server *s, SSL **out, struct why *why);
+void tls_free(SSL *ssl);
 /*
  * After the handshake: what is known of the peer. Spans point into memory that lives as long as the
- * connection object.
+ * connection object. The address is left as it is.
  */
 MUST_CHECK enum err tls_peer(SSL *ssl, struct peer *out, struct why *why);
+/* Why the handshake of this connection failed; call it right after the failing call. */
+MUST_CHECK enum err tls_failure(SSL *ssl, struct why *why);
