@@ -70,6 +70,12 @@ static void a_crl_of_nothing_has_no_list(void **state)
 	folder_write(&f, "crl.der", buf_span(&crl));
 	ran(&f, "openssl crl -inform DER -in crl.der -CAfile ca.pem -verify -noout -text");
 	said(&f, "No Revoked Certificates.");
+	struct der all = der_init(buf_span(&crl));
+	struct der outer = der_enter(&all, DER_SEQUENCE);
+	struct der tbs = der_enter(&outer, DER_SEQUENCE);
+	for (int i = 0; i < 5; i++)
+		der_next(&tbs); /* version, algorithm, issuer, both dates */
+	assert_int_equal(der_peek(&tbs), 0xa0); /* the extensions follow at once */
 	must(chain_check_crl(buf_span(&crl), buf_span(&ca.der), span_of(serial, 2), made_now_s, &why));
 }
 
