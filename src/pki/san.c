@@ -218,7 +218,7 @@ static size_t find_any(struct span s, const char *set)
 	return i;
 }
 
-/* RFC 3986 3; oneM2M identifiers such as "//fqdn/cse" have no scheme */
+/* RFC 3986 3: oneM2M identifiers such as "//fqdn/cse" have no scheme */
 static struct uri_parts split(struct span uri)
 {
 	struct uri_parts u = {0};

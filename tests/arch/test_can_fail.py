@@ -64,6 +64,7 @@ FAULTS = [
 	("headers", append("src/base/planted.h", "#pragma once\nsize_t planted(void);\n"), "src/base/planted.h: does not compile alone"),
 	("headers", append("src/base/planted.h", "struct planted;\n"), "want '#pragma once'"),
 	("sizes", append("src/base/planted.c", "int x;\n" * 601), "601 lines"),
+	("sizes", append("tests/unit/base/test_planted.c", "int x;\n" * 801), "801 lines"),
 	("sizes", append("src/base/planted.c", long_function(70)), "planted has 74 lines"),
 	("names", append("src/base/string_utils.c", "int x;\n"), "a name that says nothing"),
 	("names", append("src/base/planted.c", "void misc_do(void)\n{\n}\n"), "misc_do: a name that says nothing"),

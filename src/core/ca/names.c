@@ -14,7 +14,7 @@ enum {
 
 #define SHOWN(s) SPAN_FMT(span_first((s), SHOWN_MAX))
 
-/* RFC 1034 3.5 with RFC 1123 2.1: labels of letters, digits and inner hyphens. */
+/* RFC 1034 3.5, RFC 1123 2.1: labels of letters, digits and inner hyphens. */
 static bool host_is_good(struct span host)
 {
 	size_t label = 0;

@@ -6,7 +6,7 @@ const char *entity_type_name(enum entity_type t); /* "node", "cse", "ae", "fqdn"
 bool entity_type_parse(struct span name, enum entity_type *out);
 const char *credential_kind_name(enum credential_kind k); /* "device", "serial", "fqdn", "uri", "key", "cert" */
 bool credential_kind_parse(struct span name, enum credential_kind *out);
-/* RFC 5280 5.3.1 reason codes usable by an operator, any case; -1 when unknown. */
+/* RFC 5280 5.3.1: reason codes usable by an operator, any case; -1 when unknown. */
 int revoke_reason_parse(struct span name);
 const char *revoke_reason_name(uint8_t reason); /* "keyCompromise"; "unknown" for those no operator may give */
 

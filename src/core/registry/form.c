@@ -3,7 +3,7 @@
 #include "base/hex.h"
 #include "base/text.h"
 
-enum { DNS_NAME_MAX = 253, DNS_LABEL_MAX = 63 }; /* RFC 1035 2.3.4, without the root's dot */
+enum { DNS_NAME_MAX = 253, DNS_LABEL_MAX = 63 }; /* RFC 1035 2.3.4: the longest name, without the root's dot */
 
 static bool is_digit(uint8_t c)
 {
@@ -168,7 +168,7 @@ static bool is_base64url(struct span s)
 	return text_is_name(s, "-_");
 }
 
-/* RFC 6920 3, also as a ni URI; the truncated digests are those that TS-0003 10.1.1 admits. */
+/* RFC 6920 3: also as a ni URI; the truncated digests are those that TS-0003 10.1.1 admits. */
 static const char *form_key(struct span value, char out[FORM_SIZE])
 {
 	static const struct {
