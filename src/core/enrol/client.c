@@ -120,7 +120,7 @@ static enum err look_up_digests(struct search *s, const struct cert *leaf, struc
 }
 
 /*
- * TS-0003 10.1.1.2 (RFC 6920): a raw key may also be registered by a truncated digest. 120 bits are the
+ * TS-0003 10.1.1, RFC 6920 3: a raw key may also be registered by a truncated digest. 120 bits are the
  * first 20 characters; 128 bits the first 21 and the two upper bits of the next.
  */
 static enum err look_up_short_digests(struct search *s, const struct cert *leaf, struct why *why)

@@ -116,10 +116,10 @@ static enum err normalise_entity(enum entity_type type, const char *id, char out
 	case ENTITY_NODE:
 		want = form_uri(s, false, out);
 		break;
-	case ENTITY_AE: /* TS-0003 10.1.1.5: the CA's name constraints are about the host part */
+	case ENTITY_AE: /* TS-0003 10.1.1: the CA's name constraints are about the host part */
 		want = form_uri(s, true, out);
 		break;
-	case ENTITY_CSE: /* TS-0003 10.1.1.4: the public domain name of the CSE */
+	case ENTITY_CSE: /* TS-0003 10.1.1: the public domain name of the CSE */
 	case ENTITY_FQDN:
 		want = form_dns(s, out);
 		break;

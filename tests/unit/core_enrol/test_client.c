@@ -112,7 +112,7 @@ static void factory_certificates_are_found_by_what_they_show(void **state)
 	}
 }
 
-/* TS-0003 10.1.1.3: a device certificate has a hardware id in an otherName. */
+/* TS-0003 10.1.1: a device certificate has a hardware id in an otherName. */
 static void device_certificates_are_found_by_hardware_id(void **state)
 {
 	static const uint8_t other_name[] = {0xa0, 0x14, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x08, 0x04, 0xa0,
@@ -138,7 +138,7 @@ static void names_of_raw_keys_count_for_nothing(void **state)
 	refuses(w, CLIENT_RAW_KEY, buf_span(&leaf), ERR_FORBIDDEN, CODE_CLIENT_UNKNOWN);
 }
 
-/* TS-0003 10.1.1.2: matched by RFC 6920 digest: sha-256, sha-256-128 or sha-256-120. */
+/* TS-0003 10.1.1: matched by RFC 6920 digest: sha-256, sha-256-128 or sha-256-120. */
 static void raw_keys_are_found_by_digest_whole_or_cut(void **state)
 {
 	struct world *w = *state;

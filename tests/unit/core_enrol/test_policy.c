@@ -296,7 +296,7 @@ static void ask_for(struct bench *b, const char *first, const char *second)
 		snprintf(b->label.ask_ekus[b->label.ask_ekus_n++], 64, "%s", second);
 }
 
-/* Seed 001 8.3.Z.2.3 step 3d: the MEF validates the EKUs against those that it asked for. */
+/* TS-0003 8.3.6.2 step 3d: the MEF validates the EKUs against those that it asked for. */
 static void extended_key_usages_asked_for_must_be_there(void **state)
 {
 	struct bench *b = *state;

@@ -300,7 +300,8 @@ static inline void on_answer(void *arg, enum err err, struct span cert, const st
 	a->err = err;
 	a->why = *why;
 	a->commits = faults.commits;
-	buf_put_span(&a->cert, cert);
+	if (cert.n)
+		buf_put_span(&a->cert, cert);
 }
 
 static inline struct enrol_env world_env(struct world *w)

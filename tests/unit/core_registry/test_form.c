@@ -150,7 +150,7 @@ static void serial_numbers_are_text(void **state)
 
 #define D43 "UyaQV-Ev4rdLoHyJJWCi11OHfrYv9E1aGQAlMO2X_-Q"
 
-/* RFC 6920 3; TS-0003 10.1.1.2: sha-256, sha-256-128 and sha-256-120. */
+/* RFC 6920 3, TS-0003 10.1.1: sha-256, sha-256-128 and sha-256-120. */
 static void keys_are_named_by_digest(void **state)
 {
 	char out[FORM_SIZE];
