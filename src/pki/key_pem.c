@@ -71,7 +71,7 @@ static void sig_cleanup(X509_SIG **sig)
 	X509_SIG_free(*sig);
 }
 
-/* RFC 8018 6.2: PBES2; its default PRF would be HMAC-SHA1, so ours is named */
+/* RFC 8018 6.2: PBES2; the PRF is named, since the standard's default is HMAC-SHA1 */
 static X509_SIG *encrypted(struct span passphrase, PKCS8_PRIV_KEY_INFO *p8)
 {
 	uint8_t salt[SALT_SIZE];

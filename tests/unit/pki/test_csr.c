@@ -434,6 +434,31 @@ static void reads_requests_without_attributes(void **state)
 	assert_false(csr.has_challenge);
 }
 
+static void refuses_a_public_key_without_its_structure(void **state)
+{
+	static const struct span keys[] = {
+		{(const uint8_t *)"\x30\x00", 2},
+		{(const uint8_t *)"\x30\x07\x30\x03\x06\x01\x2a\x05\x00", 9}, /* no BIT STRING */
+		{(const uint8_t *)"\x30\x06\x30\x00\x03\x02\x00\x01", 8},     /* no algorithm */
+		{(const uint8_t *)"\x30\x09\x30\x03\x06\x01\x2a\x03\x02\x01\x02", 11}, /* unused bits */
+	};
+
+	for (size_t i = 0; i < 4; i++) {
+		struct buf info OWNED_BUF = BUF(4096);
+		struct buf der OWNED_BUF = BUF(4096);
+		struct why why = {0};
+		struct csr csr;
+
+		size_t whole = der_open(&info, DER_SEQUENCE);
+		buf_put_span(&info, IN("\x02\x01\x00\x30\x00"));
+		buf_put_span(&info, keys[i]);
+		buf_put_span(&info, IN("\xa0\x00"));
+		der_close(&info, whole);
+		assert_int_equal(signed_write(buf_span(&info), device, &der, &why), OK);
+		assert_int_equal(parse(buf_span(&der), &csr), ERR_SYNTAX); /* RFC 5280 4.1.2.7 */
+	}
+}
+
 static void reads_challenges_of_three_string_types(void **state)
 {
 	char longest[CSR_CHALLENGE_MAX + 1];
@@ -678,6 +703,7 @@ int main(void)
 		cmocka_unit_test(refuses_an_algorithm_that_does_not_fit_the_key),
 		cmocka_unit_test(refuses_other_versions),
 		cmocka_unit_test(reads_requests_without_attributes),
+		cmocka_unit_test(refuses_a_public_key_without_its_structure),
 		cmocka_unit_test(reads_challenges_of_three_string_types),
 		cmocka_unit_test(refuses_repeated_attributes),
 		cmocka_unit_test(limits_the_number_of_attributes),

@@ -54,6 +54,17 @@ static void refuses_what_is_not_der(void **state)
 	assert_false(reads(IN("\x04\x01xy"))); /* leftovers */
 }
 
+static void hands_out_nothing_that_overruns(void **state)
+{
+	struct der d = der_init(IN("\x04\x02x"));
+	struct der_item item = der_next(&d);
+
+	assert_true(d.bad);
+	assert_int_equal(d.left, 0);
+	assert_int_equal(item.body.n, 0);
+	assert_int_equal(item.all.n, 0);
+}
+
 static void stays_bad_after_the_first_fault(void **state)
 {
 	struct der d = der_init(IN("\x04\x01x\x05\x00"));
@@ -291,6 +302,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_short_and_long_lengths),
 		cmocka_unit_test(refuses_what_is_not_der),
+		cmocka_unit_test(hands_out_nothing_that_overruns),
 		cmocka_unit_test(stays_bad_after_the_first_fault),
 		cmocka_unit_test(takes_optional_items_only_when_there),
 		cmocka_unit_test(reads_integers_without_their_sign_octet),

@@ -95,6 +95,17 @@ static void refuses_every_changed_bit_and_every_cut(void **state)
 	assert_int_equal(open_with(key(), "secret/1", buf_span(&sealed), &out), OK);
 }
 
+static void leaves_no_unproven_text_behind(void **state)
+{
+	struct buf sealed OWNED_BUF = BUF(256);
+	struct buf out OWNED_BUF = BUF(256);
+
+	assert_int_equal(seal("secret/1", "hello", &sealed), OK);
+	assert_int_equal(open_with(key(), "secret/2", buf_span(&sealed), &out), ERR_CRYPTO);
+	assert_true(out.cap >= 5);
+	assert_memory_not_equal(out.p, "hello", 5);
+}
+
 static void refuses_a_key_of_another_size(void **state)
 {
 	uint8_t longer[SEAL_KEY_SIZE + 1] = {0};
@@ -125,6 +136,7 @@ int main(void)
 		cmocka_unit_test(seals_as_the_gcm_specification_says),
 		cmocka_unit_test(refuses_another_key_or_place),
 		cmocka_unit_test(refuses_every_changed_bit_and_every_cut),
+		cmocka_unit_test(leaves_no_unproven_text_behind),
 		cmocka_unit_test(refuses_a_key_of_another_size),
 		cmocka_unit_test(stops_at_the_ceiling_of_the_buffer),
 	};
