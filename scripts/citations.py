@@ -13,14 +13,13 @@ import re
 import csource
 
 DOCUMENT = r"(?:RFC \d{3,5}|FIPS \d+(?:-\d+)?|TS-\d{4}|seed \d{3}|802\.1AR|X\.\d{3})"
-CLAUSE = r"(?:Appendix )?[0-9A-Z][0-9A-Za-z]*(?:\.[0-9A-Za-z]+)*(?: ?\([0-9a-z]+\))*(?: steps? [0-9][0-9a-z]*(?:-[0-9a-z]+)?)?"
+CLAUSE = r"(?:steps? [0-9][0-9a-z]*(?:-[0-9a-z]+)?|(?:Appendix )?[0-9A-Z][0-9A-Za-z]*(?:\.[0-9A-Za-z]+)*(?: ?\([0-9a-z]+\))*(?: steps? [0-9][0-9a-z]*(?:-[0-9a-z]+)?)?)"
 REFERENCE = rf"{DOCUMENT}(?: {CLAUSE})?"
 # "RFC 9112 6.1, 6.3" repeats the document
 LIST = rf"{REFERENCE}(?:(?:,| and) (?:{REFERENCE}|{CLAUSE}))*"
 
 _BEGINS = re.compile(rf"{DOCUMENT} (?:section |clause |§ ?|[Aa]ppendix )?[0-9][0-9A-Za-z.]*")
 _CITATION = re.compile(rf"({LIST})(?:: (\S.*))?\.?$", re.S)
-_PART = re.compile(rf"({DOCUMENT})?(?:(?:^| ?)({CLAUSE}))?$")
 _WHY = re.compile(r'\bWHY\(\s*[^,()]+,\s*(\w+),\s*"([^"]*)"', re.S)
 _SCRIPT = re.compile(r"^[ \t]*#[ \t]?(.*)$", re.M)
 
