@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -88,6 +89,16 @@ static void open_log(const struct role_start *start)
 	prctl(PR_SET_NAME, name, 0, 0, 0); /* for ps and top; a failure would only look worse */
 }
 
+/* A terminal's interrupt and a service manager's stop reach every process of the group; the parent
+ * alone decides who stops when. */
+static void ignore_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE};
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_IGN);
+}
+
 static enum err start_role(struct role_start *start, struct conf *conf, int argc, char **argv, struct why *why)
 {
 	uint64_t index = 0;
@@ -127,5 +138,6 @@ int cmd_role(int argc, char **argv)
 		return EXIT_BY_HAND;
 	}
 	open_log(&start);
+	ignore_signals();
 	return words[i].main(&start);
 }

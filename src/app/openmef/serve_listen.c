@@ -1,0 +1,256 @@
+#include "app/openmef/serve.h"
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	BACKLOG = 4096,  /* the kernel lowers it to net.core.somaxconn */
+	FD_MIN = 64,     /* above every descriptor that a child gets by number */
+};
+
+struct endpoint {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	};
+	socklen_t n;
+};
+
+static enum err endpoint_parse(const char *address, uint16_t port, struct endpoint *out, struct why *why)
+{
+	*out = (struct endpoint){0};
+	if (inet_pton(AF_INET, address, &out->v4.sin_addr) == 1) {
+		out->v4.sin_family = AF_INET;
+		out->v4.sin_port = htons(port);
+		out->n = sizeof(out->v4);
+		return OK;
+	}
+	if (inet_pton(AF_INET6, address, &out->v6.sin6_addr) == 1) {
+		out->v6.sin6_family = AF_INET6;
+		out->v6.sin6_port = htons(port);
+		out->n = sizeof(out->v6);
+		return OK;
+	}
+	return WHY(why, SERVE_LISTEN, "", "listen address: want an IPv4 or IPv6 address, have %s", address);
+}
+
+static int open_socket(const struct endpoint *e, bool share)
+{
+	const int on = 1;
+	int fd = socket(e->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	/* Accepted sockets inherit TCP_NODELAY, which saves a call for each. */
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+		(!share || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0) &&
+		(e->any.sa_family != AF_INET6 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0) &&
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 && bind(fd, &e->any, e->n) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+static uint16_t bound_port(int fd)
+{
+	struct endpoint e = {.n = sizeof(e.v6)};
+
+	if (getsockname(fd, &e.any, &e.n) != 0)
+		return 0;
+	return ntohs(e.any.sa_family == AF_INET ? e.v4.sin_port : e.v6.sin6_port);
+}
+
+/* Shared ports would let two services split one port without a word, so the first bind is exclusive. */
+static enum err probe(const struct conf_listen *c, const struct endpoint *e, struct why *why)
+{
+	int fd = open_socket(e, false);
+
+	if (fd < 0)
+		return WHY(why, SERVE_LISTEN, "", "listen address %s port %u: %s", c->address, c->port, strerror(errno));
+	close(fd);
+	return OK;
+}
+
+static int listen_above(const struct endpoint *e)
+{
+	int low = open_socket(e, true);
+
+	if (low < 0)
+		return -1;
+	int fd = fcntl(low, F_DUPFD_CLOEXEC, FD_MIN);
+	close(low);
+	if (fd >= 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	int error = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return -1;
+}
+
+static struct listener *find(
+	const struct listeners *l, const struct conf_listen *c, bool tls, unsigned int front)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct listener *row = &l->rows[i];
+		if (row->tls == tls && row->port == c->port && row->front == front &&
+			strcmp(row->address, c->address) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+static enum err grow(struct listeners *l, struct why *why)
+{
+	if (l->n < l->cap)
+		return OK;
+	size_t cap = l->cap ? 2 * l->cap : 16;
+	struct listener *rows = mem_resize(l->rows, cap * sizeof(*rows));
+	if (!rows)
+		return WHY(why, NOMEM, "", "listening sockets: want room for %zu", cap);
+	l->rows = rows;
+	l->cap = cap;
+	return OK;
+}
+
+static enum err open_one(
+	struct listeners *l, const struct conf_listen *c, bool tls, unsigned int front, struct why *why)
+{
+	const struct listener *first = find(l, c, tls, 0);
+	struct endpoint e;
+
+	if (find(l, c, tls, front))
+		return OK;
+	TRY(grow(l, why));
+	first = find(l, c, tls, 0); /* the rows may have moved */
+	TRY(endpoint_parse(c->address, first ? first->actual : c->port, &e, why));
+	if (!first)
+		TRY(probe(c, &e, why));
+	int fd = listen_above(&e);
+	if (fd < 0)
+		return WHY(why, SERVE_LISTEN, "", "listen address %s port %u: %s", c->address, c->port, strerror(errno));
+	struct listener *row = &l->rows[l->n++];
+	*row = (struct listener){
+		.port = c->port, .actual = bound_port(fd), .tls = tls, .front = front, .fd = fd, .fresh = true};
+	snprintf(row->address, sizeof(row->address), "%s", c->address);
+	return OK;
+}
+
+enum err listeners_open(struct listeners *l, const struct conf *conf, unsigned int fronts, struct why *why)
+{
+	for (unsigned int front = 0; front < fronts; front++) {
+		for (size_t i = 0; i < conf->https_n; i++)
+			TRY(open_one(l, &conf->https[i], true, front, why));
+		for (size_t i = 0; i < conf->http_n; i++)
+			TRY(open_one(l, &conf->http[i], false, front, why));
+	}
+	return OK;
+}
+
+static void remove_row(struct listeners *l, size_t i)
+{
+	close(l->rows[i].fd);
+	memmove(&l->rows[i], &l->rows[i + 1], (l->n - i - 1) * sizeof(l->rows[0]));
+	l->n--;
+}
+
+void listeners_undo(struct listeners *l)
+{
+	for (size_t i = l->n; i-- > 0;) {
+		if (l->rows[i].fresh)
+			remove_row(l, i);
+	}
+}
+
+static bool wanted(const struct listener *row, const struct conf_listen *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (row->port == list[i].port && strcmp(row->address, list[i].address) == 0)
+			return true;
+	}
+	return false;
+}
+
+void listeners_keep(struct listeners *l, const struct conf *conf, unsigned int fronts)
+{
+	for (size_t i = l->n; i-- > 0;) {
+		struct listener *row = &l->rows[i];
+		row->fresh = false;
+		if (row->front >= fronts || !(row->tls ? wanted(row, conf->https, conf->https_n)
+						       : wanted(row, conf->http, conf->http_n)))
+			remove_row(l, i);
+	}
+}
+
+void listeners_close(struct listeners *l)
+{
+	while (l->n)
+		remove_row(l, l->n - 1);
+	mem_free(l->rows);
+	*l = (struct listeners){0};
+}
+
+size_t listeners_of(const struct listeners *l, const struct conf *conf, unsigned int front,
+	int fds[ROLE_LISTEN_MAX], struct buf *kinds)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->https_n + conf->http_n; i++) {
+		bool tls = i < conf->https_n;
+		const struct conf_listen *c = tls ? &conf->https[i] : &conf->http[i - conf->https_n];
+		const struct listener *row = find(l, c, tls, front);
+		if (!row)
+			continue;
+		buf_put_text(kinds, n ? "," : "");
+		buf_put_text(kinds, tls ? "https" : "http");
+		fds[n++] = row->fd;
+	}
+	return n;
+}
+
+void listeners_text(const struct listeners *l, const struct conf *conf, bool tls, struct buf *out)
+{
+	const struct conf_listen *list = tls ? conf->https : conf->http;
+
+	for (size_t i = 0; i < (tls ? conf->https_n : conf->http_n); i++) {
+		const struct listener *row = find(l, &list[i], tls, 0);
+		bool v6 = strchr(list[i].address, ':') != NULL;
+		if (row)
+			buf_put_fmt(out, "%s%s%s%s:%u", out->n ? " " : "", v6 ? "[" : "", row->address, v6 ? "]" : "",
+				row->actual);
+	}
+}
+
+static void json_list(const struct listeners *l, const struct conf_listen *list, size_t n, bool tls, struct buf *out)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct listener *row = find(l, &list[i], tls, 0);
+		/* Addresses passed inet_pton: no character in them needs an escape. */
+		if (row)
+			buf_put_fmt(out, "%s{\"address\": \"%s\", \"port\": %u}", any ? ", " : "", row->address, row->actual);
+		any = any || row;
+	}
+}
+
+void listeners_json(const struct listeners *l, const struct conf *conf, struct buf *out)
+{
+	buf_put_text(out, "{\"https\": [");
+	json_list(l, conf->https, conf->https_n, true, out);
+	buf_put_text(out, "], \"http\": [");
+	json_list(l, conf->http, conf->http_n, false, out);
+	buf_put_text(out, "]}\n");
+}
