@@ -164,7 +164,8 @@ static enum err judge(struct search *s, struct why *why)
 			credential_kind_name(s->found_kind), s->other, credential_kind_name(s->other_kind));
 	if (!s->found)
 		return WHY(why, CLIENT_UNKNOWN, "RFC 7030 3.7",
-			"certificate: have %.*s; register it with: openmef enrolee add ID --credential '%s'",
+			"certificate: have %.*s; register it with: openmef enrolee add ID --type TYPE --entity ENTITY-ID "
+			"--credential '%s'",
 			SPAN_FMT(span_first(buf_span(&s->shown), SHOWN_MAX)), s->hint);
 	return OK;
 }

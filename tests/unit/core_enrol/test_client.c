@@ -220,7 +220,25 @@ static void the_unknown_are_told_how_to_register(void **state)
 	world_leaf(w, "gateway", "SN-7", NULL, &leaf);
 	struct why why = reason(w, CLIENT_THIRD_PARTY, buf_span(&leaf));
 	assert_non_null(strstr(why.text, "have serial=SN-7"));
-	assert_non_null(strstr(why.text, "openmef enrolee add ID --credential 'serial=SN-7'"));
+	assert_non_null(strstr(why.text, "openmef enrolee add ID --type TYPE --entity ENTITY-ID --credential 'serial=SN-7'"));
+}
+
+static void the_command_is_told_whole_however_much_the_certificate_shows(void **state)
+{
+	struct world *w = *state;
+	struct buf leaf OWNED_BUF = BUF(CERT_DER_MAX);
+	char uri[91];
+	struct san_list sans = {.n = SAN_MAX};
+
+	memset(uri, 'x', sizeof(uri));
+	memcpy(uri, "urn:", 4);
+	uri[90] = '\0';
+	for (size_t i = 0; i < SAN_MAX; i++)
+		sans.items[i] = san_of(SAN_URI, uri);
+	world_leaf(w, "gateway", NULL, &sans, &leaf);
+	struct why why = reason(w, CLIENT_THIRD_PARTY, buf_span(&leaf));
+	assert_int_equal(why.text[strlen(why.text) - 1], '\'');
+	assert_non_null(strstr(why.text, "--credential 'uri=urn:x"));
 }
 
 static void what_a_peer_wrote_never_ends_up_in_a_command_line(void **state)
@@ -416,6 +434,7 @@ int main(void)
 		WORLD_TEST(a_certificate_that_leads_to_two_is_refused),
 		WORLD_TEST(several_names_of_one_enrolee_are_fine),
 		WORLD_TEST(the_unknown_are_told_how_to_register),
+		WORLD_TEST(the_command_is_told_whole_however_much_the_certificate_shows),
 		WORLD_TEST(what_a_peer_wrote_never_ends_up_in_a_command_line),
 		WORLD_TEST(wildcards_and_odd_names_lead_to_nobody),
 		WORLD_TEST(disabled_enrolees_are_refused),
