@@ -11,7 +11,7 @@
 enum {
 	IPC_HEAD_SIZE = 10,
 	IPC_QUEUE_MAX = 64 * 1024 * 1024, /* bytes that a peer which does not read may make us keep */
-	IPC_FDS_MAX = 64,                 /* descriptors waiting to leave, or come before their frame */
+	IPC_FDS_MAX = 256,                /* descriptors waiting to leave, or come before their frame */
 };
 
 struct ipc_type {

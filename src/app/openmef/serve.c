@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONF_TEXT_MAX = 1024 * 1024, FRONTS_MAX = 64, FILES_MAX = 1024 * 1024 };
+enum { CONF_TEXT_MAX = 1024 * 1024, PER_CORE_MAX = 64, FILES_MAX = 1024 * 1024 };
 
 int64_t supervisor_now_ms(void)
 {
@@ -31,14 +31,24 @@ int64_t supervisor_now_ms(void)
 	return clock_mono_ms(&c);
 }
 
-unsigned int conf_fronts(const struct conf *conf)
+static unsigned int one_per_core(unsigned int configured)
 {
 	cpu_set_t set;
 
-	if (conf->fronts)
-		return conf->fronts;
+	if (configured)
+		return configured;
 	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-	return n > FRONTS_MAX ? FRONTS_MAX : (unsigned int)n;
+	return n > PER_CORE_MAX ? PER_CORE_MAX : (unsigned int)n;
+}
+
+unsigned int conf_fronts(const struct conf *conf)
+{
+	return one_per_core(conf->fronts);
+}
+
+unsigned int conf_signers(const struct conf *conf)
+{
+	return one_per_core(conf->signers);
 }
 
 /* ---- the run directory */

@@ -126,7 +126,9 @@ struct supervisor {
 	int status;
 };
 
-unsigned int conf_fronts(const struct conf *conf); /* as configured, else one per core that we may use */
+/* As configured, else one per core that we may use. */
+unsigned int conf_fronts(const struct conf *conf);
+unsigned int conf_signers(const struct conf *conf);
 void supervisor_serving(struct generation *g);
 void supervisor_failed(struct generation *g);
 void supervisor_gone(struct generation *g); /* frees it */

@@ -50,7 +50,7 @@ static enum err add_members(struct generation *g, enum role role, unsigned int n
 
 static enum err fill(struct generation *g, const char *path, struct why *why)
 {
-	unsigned int signers = g->conf->signers ? g->conf->signers : 1;
+	unsigned int signers = conf_signers(g->conf);
 	unsigned int fronts = conf_fronts(g->conf);
 
 	g->conf_path = mem_text(path);
