@@ -17,14 +17,13 @@ enum agent_state {
 
 struct step {
 	enum agent_action_kind kind;
-	const char *operation; /* EST operation of a call; the renewal's own stands in renew_operation */
+	const char *operation; /* EST operation of a call */
 	const char *renew_operation;
 	const char *accept;
 	const char *text;
 	enum err (*take)(struct agent *a, const struct agent_reply *reply, struct why *why);
 	enum agent_state next;
 };
-
 
 static const struct step steps[] = {
 	[STATE_CA_CERTS] = {AGENT_CALL, "cacerts", "cacerts", "application/pkcs7-mime",
@@ -68,12 +67,23 @@ static enum err keep(struct agent *a, struct span in, struct span *out, struct w
 	return out->p || in.n == 0 ? OK : WHY(why, NOMEM, "", "%zu bytes", in.n);
 }
 
+static enum err hold_anchor(void *arg, struct span der, struct why *why)
+{
+	struct agent *a = arg;
+	struct span kept = {0};
+
+	TRY(keep(a, der, &kept, why));
+	return cert_set_add(&a->held, kept, why);
+}
+
 static enum err set_config(struct agent *a, const struct agent_config *config, struct why *why)
 {
 	a->config = *config;
 	a->config.base_uri = NULL;
+	a->config.anchors_pem = (struct span){NULL, 0};
 	TRY(set_base(a, config->base_uri, why));
-	TRY(keep(a, config->anchors_pem, &a->config.anchors_pem, why));
+	/* RFC 7030 3.6.1: the explicit trust anchor database; without one nobody can be authenticated */
+	TRY(cert_each_pem(config->anchors_pem, hold_anchor, a, why));
 	TRY(keep(a, config->client_cert, &a->config.client_cert, why));
 	return cert_parse(a->config.client_cert, &a->current, why);
 }
@@ -119,27 +129,22 @@ static void fail(struct agent *a, const struct why *why)
 	a->state = STATE_FAILED;
 }
 
+static const char *operation_of(const struct agent *a)
+{
+	return a->config.goal == AGENT_RENEW ? steps[a->state].renew_operation : steps[a->state].operation;
+}
+
 static void describe_call(struct agent *a, const struct step *step, struct agent_action *out)
 {
 	bool enrol = a->state == STATE_ENROL;
 
 	buf_clear(&a->url);
-	buf_put_fmt(&a->url, "%s/%s", a->base,
-		a->config.goal == AGENT_RENEW ? step->renew_operation : step->operation);
+	buf_put_fmt(&a->url, "%s/%s", a->base, operation_of(a));
 	out->method = enrol ? CALL_POST : CALL_GET;
 	out->url = buf_text(&a->url);
 	out->accept = step->accept;
 	out->media_type = enrol ? EST_MEDIA_PKCS10 : NULL;
 	out->body = enrol ? buf_span(&a->body) : (struct span){NULL, 0};
-}
-
-static enum key_spec wanted_key(const struct agent *a)
-{
-	if (a->config.goal == AGENT_RENEW && a->config.reuse_key)
-		return KEY_NONE;
-	if (a->attrs.key != KEY_NONE)
-		return a->attrs.key;
-	return a->config.key_wish != KEY_NONE ? a->config.key_wish : KEY_P256;
 }
 
 void agent_next(struct agent *a, struct agent_action *out, struct why *why)
@@ -149,7 +154,7 @@ void agent_next(struct agent *a, struct agent_action *out, struct why *why)
 	*out = (struct agent_action){.kind = step->kind, .step = step->text};
 	if (step->kind == AGENT_CALL)
 		describe_call(a, step, out);
-	out->key = wanted_key(a);
+	out->key = run_wanted_key(a);
 	out->certificate = a->issued;
 	out->chain_pem = buf_span(&a->chain_pem);
 	out->anchors_pem = buf_span(&a->anchors_pem);
@@ -170,23 +175,44 @@ static void wait_for(struct agent *a, const struct agent_reply *reply)
 		return;
 	}
 	a->wait_s = wait_s < AGENT_WAIT_MAX_S ? wait_s : AGENT_WAIT_MAX_S;
+	/* RFC 7030 4.2.3: then the same request again; its challenge may not live that long */
+	a->challenged_again = false;
 	a->resume = a->state;
 	a->state = STATE_WAIT;
 }
 
+static struct span without_line_end(struct span s)
+{
+	while (s.n && (s.p[s.n - 1] == '\n' || s.p[s.n - 1] == '\r'))
+		s.n--;
+	return s;
+}
+
+/* RFC 7030 4.2.3: an error's body tells people the reason, so it is shown. */
 static void refused(struct agent *a, const struct agent_reply *reply)
 {
 	struct why why = {0};
+	const char *what = operation_of(a);
+	struct span said = without_line_end(span_first(reply->body, WHY_TEXT_MAX));
 
-	/* A challenge may have outlived its minutes or its TLS session: one fresh one is worth asking for. */
-	if (a->state == STATE_ENROL && a->attrs.challenge.n && reply->status == 403 && !a->challenged_again) {
-		a->challenged_again = true;
-		a->state = STATE_CSR_ATTRS;
-		return;
-	}
-	WHY(&why, AGENT_REFUSED, "RFC 7030 4.2.3", "%s: status %u: %.*s", steps[a->state].operation, reply->status,
-		SPAN_FMT(span_first(reply->body, 220)));
+	if (reply->status >= 500)
+		WHY(&why, AGENT_BROKEN, "", "%s: status %u: %.*s", what, reply->status, SPAN_FMT(said));
+	else if (reply->status >= 400 && reply->status != 404 && reply->status != 405)
+		WHY(&why, AGENT_REFUSED, "", "%s: status %u: %.*s", what, reply->status, SPAN_FMT(said));
+	else
+		WHY(&why, AGENT_REPLY, "RFC 7030 3.2.2", "%s: want status 200, have %u: %.*s", what, reply->status,
+			SPAN_FMT(said));
 	fail(a, &why);
+}
+
+/* A challenge may have outlived its minutes or its TLS session, or be spent: one fresh one is worth asking for. */
+static bool ask_challenge_again(struct agent *a, unsigned int status)
+{
+	if (a->state != STATE_ENROL || !a->attrs.challenge.n || (status != 403 && status != 409) || a->challenged_again)
+		return false;
+	a->challenged_again = true;
+	a->state = STATE_CSR_ATTRS;
+	return true;
 }
 
 static bool is_good(const struct agent *a, unsigned int status)
@@ -203,25 +229,38 @@ static void out_of_turn(struct agent *a)
 	fail(a, &why);
 }
 
-void agent_feed(struct agent *a, const struct agent_reply *reply)
+/* A second csrattrs keeps the key that was made, where it still is of the kind wanted. */
+static bool keeps_key(const struct agent *a)
+{
+	enum key_spec want = run_wanted_key(a);
+
+	return a->key && (want == KEY_NONE || key_spec_of(a->key) == want);
+}
+
+static void take(struct agent *a, const struct agent_reply *reply)
 {
 	const struct step *step = &steps[a->state];
 	struct why why = {0};
 
-	if (step->kind != AGENT_CALL) {
-		out_of_turn(a);
-	} else if (reply->status == 202 || reply->status == 503) {
-		wait_for(a, reply);
-	} else if (!is_good(a, reply->status)) {
-		refused(a, reply);
-	} else if (step->take(a, reply, &why) != OK) {
+	if (step->take(a, reply, &why) != OK) {
 		fail(a, &why);
-	} else {
-		a->state = (int)step->next;
-		/* a second csrattrs keeps the key that was made */
-		if (a->state == STATE_KEY && a->key)
-			agent_feed_key(a, a->key);
+		return;
 	}
+	a->state = (int)step->next;
+	if (a->state == STATE_KEY && keeps_key(a))
+		agent_feed_key(a, a->key);
+}
+
+void agent_feed(struct agent *a, const struct agent_reply *reply)
+{
+	if (steps[a->state].kind != AGENT_CALL)
+		out_of_turn(a);
+	else if (reply->status == 202 || reply->status == 503)
+		wait_for(a, reply);
+	else if (is_good(a, reply->status))
+		take(a, reply);
+	else if (!ask_challenge_again(a, reply->status))
+		refused(a, reply);
 }
 
 void agent_feed_key(struct agent *a, const struct key *key)

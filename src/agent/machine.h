@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "pki/chain.h"
 #include "pki/csr.h"
+#include "port/clock.h"
 #include "wire/call.h"
 
 enum {
@@ -14,6 +15,9 @@ enum {
 	AGENT_WAIT_DEFAULT_S = 60,   /* where the MEF names no Retry-After */
 	AGENT_WAIT_MAX_S = 86400,
 	AGENT_REPLY_MAX = 1024 * 1024,
+	/* A certificate that begins so far ahead of the device's clock is still installed: a MEF that does not
+	 * backdate and a clock that nobody set for some days differ by less. */
+	AGENT_SLOW_CLOCK_S = 600,
 };
 
 enum agent_goal { AGENT_ENROL, AGENT_RENEW };
@@ -25,13 +29,13 @@ struct agent_config {
 	struct span client_cert;    /* DER of the certificate it authenticates with */
 	enum key_spec key_wish;     /* used when csrattrs names none; KEY_NONE: P-256 */
 	bool reuse_key;             /* renewal with the same key */
-	int64_t now_s;
+	struct clock clock;         /* asked anew after each wait */
 };
 
 enum agent_action_kind {
 	AGENT_CALL,     /* perform the HTTP exchange; feed the reply */
 	AGENT_MAKE_KEY, /* make and keep a key of `key`, or take the current one for KEY_NONE; agent_feed_key */
-	AGENT_INSTALL,  /* store atomically: certificate, chain, anchors; feed OK or the failure */
+	AGENT_INSTALL,  /* store atomically: certificate, chain, anchors; agent_feed_installed */
 	AGENT_WAIT,     /* 202 or 503: call agent_feed_waited after wait_s */
 	AGENT_DONE,
 	AGENT_FAILED,
@@ -67,12 +71,14 @@ struct agent_reply {
 
 struct agent;
 
+/* Copies what config points to. ERR_SYNTAX, ERR_LIMIT; ERR_NOT_FOUND without an anchor. */
 MUST_CHECK enum err agent_new(const struct agent_config *config, struct agent **out, struct why *why);
 void agent_free(struct agent *a);
 /* The action stays valid until the next call. The reason of AGENT_FAILED is in why. */
 void agent_next(struct agent *a, struct agent_action *out, struct why *why);
+/* Each feed answers the action that agent_next told; one out of turn ends in AGENT_FAILED, ERR_BUG. */
 void agent_feed(struct agent *a, const struct agent_reply *reply);
-void agent_feed_key(struct agent *a, const struct key *key); /* borrowed until agent_free */
+void agent_feed_key(struct agent *a, const struct key *key); /* not NULL; borrowed until agent_free or the next key */
 void agent_feed_installed(struct agent *a);
 void agent_feed_waited(struct agent *a);
 /* The action could not be carried out (no connection, disk full): ends in AGENT_FAILED. */

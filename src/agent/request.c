@@ -20,6 +20,16 @@ enum err run_take_attrs(struct agent *a, const struct agent_reply *reply, struct
 	return est_attrs_parse(kept, &a->attrs, why);
 }
 
+enum key_spec run_wanted_key(const struct agent *a)
+{
+	if (a->config.goal == AGENT_RENEW && a->config.reuse_key)
+		return KEY_NONE;
+	if (a->attrs.key != KEY_NONE)
+		return a->attrs.key;
+	/* TS-0003 10.1.1.1: P-256 unless somebody wants another */
+	return a->config.key_wish != KEY_NONE ? a->config.key_wish : KEY_P256;
+}
+
 /* RFC 7030 4.2.2: a renewal repeats subject and subjectAltName of the certificate that it renews. */
 static struct span wanted_sans(const struct agent *a)
 {

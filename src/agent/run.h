@@ -5,16 +5,15 @@
 
 enum {
 	RUN_ARENA_MAX = 4 * 1024 * 1024,
-	RUN_PEM_MAX = 512 * 1024,
-	RUN_CERTS_MAX = 32,
+	RUN_PEM_MAX = 2 * 1024 * 1024, /* RUN_SET_MAX certificates of CERT_DER_MAX octets in base64 */
+	RUN_CERTS_MAX = 32,        /* certificates of one answer: CMS_CERTS_MAX */
+	RUN_SET_MAX = 64,
 };
 
-/* What cacerts brought, parted. */
-struct ca_certs {
-	struct span roots[RUN_CERTS_MAX];
-	size_t roots_n;
-	struct span others[RUN_CERTS_MAX];
-	size_t others_n;
+/* Different certificates, DER, borrowed. */
+struct cert_set {
+	struct span ders[RUN_SET_MAX];
+	size_t n;
 };
 
 struct agent {
@@ -29,10 +28,12 @@ struct agent {
 	int64_t wait_s;
 	bool challenged_again; /* csrattrs was fetched a second time after a refusal */
 
-	struct ca_certs ca;
-	struct buf anchors_pem; /* to be installed */
-	struct est_attrs attrs; /* spans in the arena */
-	struct cert current;    /* view of config.client_cert */
+	struct cert_set held;    /* anchors that the device had */
+	struct cert_set anchors; /* anchors to be installed: roots of cacerts, maybe the old ones */
+	struct cert_set inner;   /* other CA certificates of cacerts */
+	struct buf anchors_pem;  /* anchors, to be installed */
+	struct est_attrs attrs;  /* spans in the arena */
+	struct cert current;     /* view of config.client_cert */
 	const struct key *key;
 	struct buf csr;
 	struct buf body;
@@ -41,6 +42,8 @@ struct agent {
 	struct buf chain_pem;
 };
 
+/* trust.c: nothing happens when it is there already. ERR_LIMIT. */
+MUST_CHECK enum err cert_set_add(struct cert_set *set, struct span der, struct why *why);
 /* trust.c: cacerts into roots and others; new anchors decided (seed 001 8.3.Z.2.2 step 1). */
 MUST_CHECK enum err run_take_ca_certs(struct agent *a, const struct agent_reply *reply, struct why *why);
 /* trust.c: the reply's certificate against key, names, EKUs, dates and anchors; chain_pem filled. */
@@ -48,3 +51,5 @@ MUST_CHECK enum err run_take_issued(struct agent *a, const struct agent_reply *r
 /* request.c: the CSR as csrattrs and the current certificate want it (steps 2, 3b). */
 MUST_CHECK enum err run_take_attrs(struct agent *a, const struct agent_reply *reply, struct why *why);
 MUST_CHECK enum err run_make_csr(struct agent *a, struct why *why);
+/* request.c: the key that csrattrs, the caller or oneM2M want, in this order; KEY_NONE: the current one. */
+enum key_spec run_wanted_key(const struct agent *a);

@@ -1,5 +1,6 @@
 #include "agent/run.h"
 
+#include "base/date.h"
 #include "pki/cms.h"
 #include "proto/est/body.h"
 #include "wire/media.h"
@@ -19,54 +20,117 @@ static enum err reply_certs(struct agent *a, const struct agent_reply *reply, st
 	return cms_certs_parse(kept, certs, RUN_CERTS_MAX, n, why);
 }
 
-static enum err split_ca_certs(struct agent *a, const struct span *certs, size_t n, struct why *why)
+static bool has(const struct cert_set *set, struct span der)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct cert c = {0};
-		bool self_issued = false;
-		TRY(cert_parse(certs[i], &c, why));
-		TRY(name_equal(c.issuer, c.subject, &self_issued, why));
-		if (!c.is_ca)
-			return WHY(why, AGENT_TRUST, "RFC 7030 4.1.3", "cacerts: certificate %zu is no CA certificate", i + 1);
-		if (self_issued)
-			a->ca.roots[a->ca.roots_n++] = certs[i];
-		else
-			a->ca.others[a->ca.others_n++] = certs[i];
+	for (size_t i = 0; i < set->n; i++) {
+		if (span_equal(set->ders[i], der))
+			return true;
 	}
+	return false;
+}
+
+enum err cert_set_add(struct cert_set *set, struct span der, struct why *why)
+{
+	if (has(set, der))
+		return OK;
+	if (set->n == RUN_SET_MAX)
+		return WHY(why, AGENT_LIMIT, "", "certificates: want at most %d, have more", RUN_SET_MAX);
+	set->ders[set->n++] = der;
 	return OK;
 }
 
-/* Would the MEF that we are talking to still be trusted with the new anchors alone? */
-static bool server_fits(const struct agent *a, const struct anchors *anchors, const struct agent_reply *reply)
+/* RFC 7030 4.1.3: the answer holds CA certificates: roots, what they certify, and root rollovers */
+static enum err take_ca_cert(struct agent *a, struct span der, size_t number, struct why *why)
 {
-	struct span inner[2 * RUN_CERTS_MAX];
+	struct cert c = {0};
+	bool root = false;
+
+	TRY(cert_parse(der, &c, why));
+	if (!c.is_ca || (c.has_key_usage && !(c.key_usage & KU_KEY_CERT_SIGN)))
+		return WHY(why, AGENT_TRUST, "RFC 7030 4.1.3", "cacerts: want CA certificates, number %zu is none", number);
+	TRY(chain_self_signed(der, &root, why));
+	return cert_set_add(root ? &a->anchors : &a->inner, der, why);
+}
+
+static enum err make_anchors(const struct cert_set *set, struct anchors **out, struct why *why)
+{
+	OWNED_BUF struct buf pem = BUF(RUN_PEM_MAX);
+
+	for (size_t i = 0; i < set->n; i++)
+		TRY(cert_write_pem(set->ders[i], &pem, why));
+	return anchors_parse_pem(buf_span(&pem), out, why);
+}
+
+static bool certifies(struct span upper, struct span lower)
+{
+	struct cert up = {0};
+	struct cert low = {0};
+	bool same = false;
+	struct why ignored = {0};
+
+	if (cert_parse(upper, &up, &ignored) != OK || cert_parse(lower, &low, &ignored) != OK
+		|| name_equal(up.subject, low.issuer, &same, &ignored) != OK)
+		return false;
+	return same && (!up.skid.n || !low.akid.n || span_equal(up.skid, low.akid));
+}
+
+/*
+ * What of the pool may stand above the leaf, by names and key identifiers, nearest first; path validation
+ * decides afterwards. A MEF's cacerts may hold more than a path may, such as those of other CAs.
+ */
+static size_t gather_path(struct span leaf, const struct cert_set *pool, struct span path[CHAIN_MAX])
+{
 	size_t n = 0;
+	bool taken[RUN_SET_MAX] = {false};
+
+	for (size_t at = 0; at <= n; at++) {
+		for (size_t i = 0; i < pool->n && n < CHAIN_MAX; i++) {
+			if (taken[i] || !certifies(pool->ders[i], at ? path[at - 1] : leaf))
+				continue;
+			taken[i] = true;
+			path[n++] = pool->ders[i];
+		}
+	}
+	return n;
+}
+
+/* Would the MEF that we are talking to still be trusted with the new anchors alone? */
+static enum err server_fits(const struct agent *a, const struct agent_reply *reply, bool *out, struct why *why)
+{
+	OWNED_ANCHORS struct anchors *fresh = NULL;
+	struct cert_set pool = a->inner;
+	struct span path[CHAIN_MAX];
 	uint8_t anchor[32];
 	struct why ignored = {0};
 
-	if (reply->server_certs_n == 0)
-		return false;
-	for (size_t i = 1; i < reply->server_certs_n && n < RUN_CERTS_MAX; i++)
-		inner[n++] = reply->server_certs[i];
-	for (size_t i = 0; i < a->ca.others_n; i++)
-		inner[n++] = a->ca.others[i];
-	return chain_check(anchors, reply->server_certs[0], inner, n, CHAIN_SERVER, a->config.now_s, anchor, &ignored)
-		== OK;
+	*out = false;
+	if (reply->server_certs_n == 0 || a->anchors.n == 0)
+		return OK;
+	for (size_t i = 1; i < reply->server_certs_n; i++)
+		TRY(cert_set_add(&pool, reply->server_certs[i], why));
+	TRY(make_anchors(&a->anchors, &fresh, why));
+	size_t n = gather_path(reply->server_certs[0], &pool, path);
+	*out = chain_check(fresh, reply->server_certs[0], path, n, CHAIN_SERVER, clock_unix_s(&a->config.clock), anchor,
+		&ignored) == OK;
+	return OK;
 }
 
+/*
+ * seed 001 8.3.Z.1: the MEF CA's certificates serve from now on to validate the MEF. Where its TLS
+ * certificate comes from another CA, the anchors that vouched for it must stay, else the device has
+ * locked itself out.
+ */
 static enum err decide_anchors(struct agent *a, const struct agent_reply *reply, struct why *why)
 {
-	OWNED_ANCHORS struct anchors *fresh = NULL;
+	bool fits = false;
 
-	for (size_t i = 0; i < a->ca.roots_n; i++)
-		TRY(cert_write_pem(a->ca.roots[i], &a->anchors_pem, why));
-	if (a->ca.roots_n)
-		TRY(anchors_parse_pem(buf_span(&a->anchors_pem), &fresh, why));
-	/* seed 001 8.3.Z.1: the MEF CA's certificates serve from now on to validate the MEF. Where its TLS
-	 * certificate comes from another CA, the anchors that vouched for it must stay. */
-	if (!fresh || !server_fits(a, fresh, reply))
-		buf_put_span(&a->anchors_pem, a->config.anchors_pem);
-	return buf_check(&a->anchors_pem, "trust anchors", why);
+	TRY(server_fits(a, reply, &fits, why));
+	for (size_t i = 0; !fits && i < a->held.n; i++)
+		TRY(cert_set_add(&a->anchors, a->held.ders[i], why));
+	buf_clear(&a->anchors_pem);
+	for (size_t i = 0; i < a->anchors.n; i++)
+		TRY(cert_write_pem(a->anchors.ders[i], &a->anchors_pem, why));
+	return OK;
 }
 
 enum err run_take_ca_certs(struct agent *a, const struct agent_reply *reply, struct why *why)
@@ -74,16 +138,16 @@ enum err run_take_ca_certs(struct agent *a, const struct agent_reply *reply, str
 	struct span certs[RUN_CERTS_MAX];
 	size_t n = 0;
 
-	a->ca = (struct ca_certs){0};
-	buf_clear(&a->anchors_pem);
+	a->anchors.n = a->inner.n = 0;
 	TRY(reply_certs(a, reply, certs, &n, why));
 	if (n == 0)
 		return WHY(why, AGENT_TRUST, "RFC 7030 4.1.3", "cacerts: want at least one certificate, have none");
-	TRY(split_ca_certs(a, certs, n, why));
+	for (size_t i = 0; i < n; i++)
+		TRY(take_ca_cert(a, certs[i], i + 1, why));
 	return decide_anchors(a, reply, why);
 }
 
-static enum err check_names(const struct agent *a, const struct cert *cert, struct why *why)
+static enum err check_sans(const struct agent *a, const struct cert *cert, struct why *why)
 {
 	OWNED_ARENA struct arena arena = ARENA(64 * 1024);
 	struct san_list want = {0};
@@ -94,6 +158,7 @@ static enum err check_names(const struct agent *a, const struct cert *cert, stru
 	TRY(san_parse(a->sans, &arena, &want, why));
 	if (cert->san.n)
 		TRY(san_parse(cert->san, &arena, &have, why));
+	/* seed 000 step 9: the CA may add identifiers to those of the request, never drop one */
 	for (size_t i = 0; i < want.n; i++) {
 		if (!san_has(&have, &want.items[i]))
 			return WHY(why, AGENT_ISSUED, "RFC 7030 4.2.3", "subjectAltName: want '%.*s', it is not there",
@@ -102,61 +167,105 @@ static enum err check_names(const struct agent *a, const struct cert *cert, stru
 	return OK;
 }
 
+/* RFC 7030 4.2.2: a renewal keeps the subject, where that alone names the device. */
+static enum err check_subject(const struct agent *a, const struct cert *cert, struct why *why)
+{
+	bool same = false;
+
+	if (a->config.goal != AGENT_RENEW || a->sans.n)
+		return OK;
+	TRY(name_equal(cert->subject, a->current.subject, &same, why));
+	return same ? OK : WHY(why, AGENT_ISSUED, "RFC 7030 4.2.2", "subject: want that of the certificate in force");
+}
+
 static enum err check_ekus(const struct agent *a, const struct cert *cert, struct why *why)
 {
+	OWNED_ARENA struct arena arena = ARENA(4096);
+
 	for (size_t i = 0; i < a->attrs.ekus.n; i++) {
 		bool found = false;
 		for (size_t k = 0; k < cert->ekus.n; k++)
 			found |= span_equal(a->attrs.ekus.oids[i], cert->ekus.oids[k]);
+		const char *name = found ? NULL : oid_text(a->attrs.ekus.oids[i], &arena);
 		if (!found)
-			return WHY(why, AGENT_ISSUED, "seed 003 8.3.3.3 step 9",
-				"extended key usage: one that was asked for is missing");
+			return WHY(why, AGENT_ISSUED, "seed 000 step 9", "extended key usage: want %s, it is not there",
+				name ? name : "all that were asked for");
 	}
 	return OK;
 }
 
-static enum err check_chain(struct agent *a, const struct span *extra, size_t extra_n, struct why *why)
+/*
+ * RFC 5280 4.1.2.5: by this device's clock. Clocks of devices run slow: a certificate that begins a little
+ * ahead is judged at its beginning, and its user finds it valid that little later.
+ */
+static enum err check_dates(const struct agent *a, const struct cert *cert, int64_t *at_out, struct why *why)
+{
+	int64_t now_s = clock_unix_s(&a->config.clock);
+	char from[DATE_TEXT_SIZE];
+	char until[DATE_TEXT_SIZE];
+	char now[DATE_TEXT_SIZE];
+
+	*at_out = now_s < cert->not_before_s ? cert->not_before_s : now_s;
+	if (*at_out - now_s <= AGENT_SLOW_CLOCK_S && now_s <= cert->not_after_s)
+		return OK;
+	date_text(cert->not_before_s, from);
+	date_text(cert->not_after_s, until);
+	date_text(now_s, now);
+	return WHY(why, AGENT_DATES, "RFC 5280 4.1.2.5",
+		"issued certificate: good from %s until %s, this device's clock says %s", from, until, now);
+}
+
+static enum err check_chain(struct agent *a, const struct cert_set *pool, int64_t at_s, struct why *why)
 {
 	OWNED_ANCHORS struct anchors *anchors = NULL;
-	struct span inner[2 * RUN_CERTS_MAX];
-	size_t n = 0;
+	struct span path[CHAIN_MAX];
 	uint8_t anchor[32];
 
-	for (size_t i = 0; i < a->ca.others_n; i++)
-		inner[n++] = a->ca.others[i];
-	for (size_t i = 0; i < extra_n; i++)
-		inner[n++] = extra[i];
-	TRY(anchors_parse_pem(buf_span(&a->anchors_pem), &anchors, why));
-	TRY(chain_check(anchors, a->issued, inner, n, CHAIN_ANY, a->config.now_s, anchor, why));
+	size_t n = gather_path(a->issued, pool, path);
+	TRY(make_anchors(&a->anchors, &anchors, why));
+	TRY(chain_check(anchors, a->issued, path, n, CHAIN_ANY, at_s, anchor, why));
 	buf_clear(&a->chain_pem);
-	for (size_t i = 0; i < a->ca.others_n; i++)
-		TRY(cert_write_pem(a->ca.others[i], &a->chain_pem, why));
+	for (size_t i = 0; i < n; i++)
+		TRY(cert_write_pem(path[i], &a->chain_pem, why));
 	return OK;
+}
+
+static enum err check_issued(struct agent *a, const struct cert *cert, const struct cert_set *pool, struct why *why)
+{
+	int64_t at_s = 0;
+
+	if (cert->is_ca)
+		return WHY(why, AGENT_ISSUED, "RFC 5280 4.2.1.9", "basicConstraints: want an end entity's, have a CA's");
+	TRY(check_sans(a, cert, why));
+	TRY(check_subject(a, cert, why));
+	TRY(check_ekus(a, cert, why));
+	TRY(check_dates(a, cert, &at_s, why));
+	return check_chain(a, pool, at_s, why);
 }
 
 enum err run_take_issued(struct agent *a, const struct agent_reply *reply, struct why *why)
 {
 	struct span certs[RUN_CERTS_MAX];
-	struct span extra[RUN_CERTS_MAX];
+	struct cert_set pool = a->inner;
+	struct cert issued = {0};
 	size_t n = 0;
-	size_t extra_n = 0;
-	struct cert cert = {0};
 
 	a->issued = (struct span){0};
 	TRY(reply_certs(a, reply, certs, &n, why));
 	for (size_t i = 0; i < n; i++) {
 		struct cert c = {0};
+		bool root = false;
 		TRY(cert_parse(certs[i], &c, why));
+		TRY(chain_self_signed(certs[i], &root, why));
 		if (a->issued.n == 0 && key_matches_spki(a->key, c.spki)) {
 			a->issued = certs[i];
-			cert = c;
-		} else {
-			extra[extra_n++] = certs[i];
+			issued = c;
+		} else if (!root) {
+			TRY(cert_set_add(&pool, certs[i], why));
 		}
 	}
 	if (a->issued.n == 0)
-		return WHY(why, AGENT_ISSUED, "RFC 7030 4.2.3", "want a certificate for the key of this device, have %zu others", n);
-	TRY(check_names(a, &cert, why));
-	TRY(check_ekus(a, &cert, why));
-	return check_chain(a, extra, extra_n, why);
+		return WHY(why, AGENT_ISSUED, "RFC 7030 4.2.3",
+			"want a certificate for the key of this device, have %zu for others", n);
+	return check_issued(a, &issued, &pool, why);
 }

@@ -264,6 +264,28 @@ enum err cert_each_pem(struct span pem, cert_each each, void *arg, struct why *w
 	return OK;
 }
 
+struct first {
+	struct buf *out;
+	bool found;
+};
+
+static enum err keep_first(void *arg, struct span der, struct why *why)
+{
+	struct first *f = arg;
+
+	if (!f->found)
+		buf_put_span(f->out, der);
+	f->found = true;
+	return buf_check(f->out, "certificate", why);
+}
+
+enum err cert_first_pem(struct span pem, struct buf *der_out, struct why *why)
+{
+	struct first f = {.out = der_out};
+
+	return cert_each_pem(pem, keep_first, &f, why);
+}
+
 enum err cert_write_pem(struct span der, struct buf *out, struct why *why)
 {
 	buf_put_text(out, "-----BEGIN CERTIFICATE-----\n");

@@ -53,6 +53,8 @@ void cert_sha256(const struct cert *c, uint8_t out[32]);
  */
 typedef enum err (*cert_each)(void *arg, struct span der, struct why *why);
 MUST_CHECK enum err cert_each_pem(struct span pem, cert_each each, void *arg, struct why *why);
+/* The first of them, appended to der_out; the others are read too. */
+MUST_CHECK enum err cert_first_pem(struct span pem, struct buf *der_out, struct why *why);
 MUST_CHECK enum err cert_write_pem(struct span der, struct buf *out, struct why *why);
 /* "id-kp-clientAuth" and friends, else dotted; in the arena. */
 const char *oid_text(struct span contents, struct arena *arena);

@@ -106,8 +106,19 @@ enum err anchors_parse_pem(struct span pem, struct anchors **out, struct why *wh
 	return OK;
 }
 
+enum err chain_self_signed(struct span der, bool *out, struct why *why)
+{
+	X509 *cert = NULL;
+
+	TRY(x509_parse(der, &cert, why));
+	*out = X509_self_signed(cert, 1) == 1;
+	X509_free(cert);
+	ERR_clear_error();
+	return OK;
+}
+
 /*
- * RFC 5280 6.1 does not ask for what OpenSSL's strict mode asks of the profile in clause 4; factory
+ * RFC 5280 6.1: path validation does not ask for what OpenSSL's strict mode asks of the profile in clause 4; factory
  * certificates often lack it, and no check that follows depends on it.
  */
 static bool is_tolerable(int error)

@@ -14,6 +14,12 @@ void anchors_cleanup(struct anchors **a);
 MUST_CHECK enum err anchors_parse_pem(struct span pem, struct anchors **out, struct why *why);
 MUST_CHECK enum err anchors_add(struct anchors *a, struct span der, struct why *why);
 
+/*
+ * Is it signed by its own key? Issuer and subject are also equal in the certificates of a root's rollover
+ * (RFC 4210 4.4), which another key signs: those are no anchors. ERR_SYNTAX, ERR_LIMIT.
+ */
+MUST_CHECK enum err chain_self_signed(struct span der, bool *out, struct why *why);
+
 enum chain_use { CHAIN_ANY, CHAIN_CLIENT, CHAIN_SERVER };
 
 /*

@@ -1,23 +1,25 @@
-#include "adapt/sys/fetch.h"
+#include "adapt/sys/fetch_server.h"
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "pki/chain.h"
 #include "wire/uri.h"
 
 #include <curl/curl.h>
 #include <stdio.h>
 
+enum { TIMEOUT_DEFAULT_S = 60, HEADER_SIZE = CALL_MEDIA_MAX + 64, CERTS_DER_MAX = FETCH_CERTS_MAX * CERT_DER_MAX };
+
 struct fetch {
 	CURL *curl;
 	struct curl_slist *connect;
+	struct anchors *anchors;
+	struct fetch_server server;
 	char error[CURL_ERROR_SIZE];
 };
 
 void fetch_reply_fini(struct fetch_reply *r)
 {
 	buf_fini(&r->body);
-	buf_fini(&r->certs_der);
 }
 
 static void set_blob(CURL *curl, CURLoption option, struct span bytes)
@@ -29,19 +31,32 @@ static void set_blob(CURL *curl, CURLoption option, struct span bytes)
 		curl_easy_setopt(curl, option, &blob);
 }
 
-static void set_tls(CURL *curl, const struct fetch_config *config)
+static CURLcode arm(CURL *curl, void *ssl_ctx, void *arg)
 {
+	fetch_server_arm(ssl_ctx, arg);
+	return CURLE_OK;
+}
+
+/* ERR_UNSUPPORTED where libcurl uses another TLS library: then nobody would check the server as we do. */
+static enum err set_tls(struct fetch *f, const struct fetch_config *config, struct why *why)
+{
+	CURL *curl = f->curl;
+
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION,
 		(long)CURL_SSLVERSION_TLSv1_2 | (config->tls12_only ? (long)CURL_SSLVERSION_MAX_TLSv1_2 : 0L));
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-	curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
+	/* A resumed session would show no chain. */
+	curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	/* RFC 7030 3.6.1: the explicit trust anchor database, never the system's */
 	curl_easy_setopt(curl, CURLOPT_CAPATH, NULL);
 	curl_easy_setopt(curl, CURLOPT_CAINFO, NULL);
-	set_blob(curl, CURLOPT_CAINFO_BLOB, config->anchors_pem);
 	set_blob(curl, CURLOPT_SSLCERT_BLOB, config->cert_pem);
 	set_blob(curl, CURLOPT_SSLKEY_BLOB, config->key_pem);
+	if (curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, arm) != CURLE_OK
+		|| curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, &f->server) != CURLE_OK)
+		return WHY(why, AGENT_LIBRARY, "", "libcurl: want one that uses OpenSSL, have %s", curl_version());
+	return OK;
 }
 
 static size_t take_body(char *data, size_t size, size_t count, void *arg)
@@ -52,39 +67,58 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
 	return body->bad ? 0 : size * count;
 }
 
-/* "::HOST:PORT": every connection of this handle goes there. */
-static bool set_connect(struct fetch *f, const char *to)
+static void set_http(struct fetch *f, const struct fetch_config *config)
 {
-	char line[512];
+	CURL *curl = f->curl;
+
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, f->error);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* nor one from the environment */
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, "OpenMEF-enrolee/" OMEF_VERSION);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)(config->timeout_s ? config->timeout_s : TIMEOUT_DEFAULT_S));
+}
+
+/* "::HOST:PORT": every connection of this handle goes there. */
+static enum err set_connect(struct fetch *f, const char *to, struct why *why)
+{
+	char line[FETCH_HOST_SIZE + 16];
 
 	if (!to)
-		return true;
+		return OK;
 	int n = snprintf(line, sizeof(line), "::%s", to);
-	f->connect = n > 0 && (size_t)n < sizeof(line) ? curl_slist_append(NULL, line) : NULL;
+	if (n < 0 || (size_t)n >= sizeof(line))
+		return WHY(why, AGENT_URI, "", "address to connect to: want less than %d characters", FETCH_HOST_SIZE);
+	f->connect = curl_slist_append(NULL, line);
+	if (!f->connect)
+		return WHY(why, NOMEM, "", "HTTPS client");
 	curl_easy_setopt(f->curl, CURLOPT_CONNECT_TO, f->connect);
-	return f->connect != NULL;
+	return OK;
+}
+
+static enum err set_up(struct fetch *f, const struct fetch_config *config, struct why *why)
+{
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(f->curl = curl_easy_init()))
+		return WHY(why, NOMEM, "", "HTTPS client");
+	TRY(anchors_parse_pem(config->anchors_pem, &f->anchors, why));
+	f->server = (struct fetch_server){.anchors = f->anchors, .clock = config->clock, .der = BUF(CERTS_DER_MAX)};
+	TRY(set_tls(f, config, why));
+	set_http(f, config);
+	return set_connect(f, config->connect, why);
 }
 
 enum err fetch_new(const struct fetch_config *config, struct fetch **out, struct why *why)
 {
-	struct fetch *f = mem_alloc(sizeof(*f));
+	OWNED_FETCH struct fetch *f = mem_alloc(sizeof(*f));
 
-	if (!f || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(f->curl = curl_easy_init())
-		|| !set_connect(f, config->connect)) {
-		fetch_free(f);
+	if (!f)
 		return WHY(why, NOMEM, "", "HTTPS client");
-	}
-	set_tls(f->curl, config);
-	curl_easy_setopt(f->curl, CURLOPT_ERRORBUFFER, f->error);
-	curl_easy_setopt(f->curl, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(f->curl, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(f->curl, CURLOPT_PROTOCOLS_STR, "https");
-	curl_easy_setopt(f->curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(f->curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(f->curl, CURLOPT_PROXY, "");
-	curl_easy_setopt(f->curl, CURLOPT_USERAGENT, "OpenMEF-enrolee/" OMEF_VERSION);
-	curl_easy_setopt(f->curl, CURLOPT_TIMEOUT, (long)(config->timeout_s ? config->timeout_s : 60));
+	TRY(set_up(f, config, why));
 	*out = f;
+	f = NULL;
 	return OK;
 }
 
@@ -94,6 +128,8 @@ void fetch_free(struct fetch *f)
 		return;
 	curl_easy_cleanup(f->curl);
 	curl_slist_free_all(f->connect);
+	anchors_free(f->anchors);
+	buf_fini(&f->server.der);
 	mem_free(f);
 }
 
@@ -102,68 +138,28 @@ void fetch_cleanup(struct fetch **f)
 	fetch_free(*f);
 }
 
-struct shown {
-	struct fetch_reply *reply;
-	size_t offsets[FETCH_CERTS_MAX + 1];
-};
-
-static enum err keep_cert(void *arg, struct span der, struct why *why)
+static void put_header(struct curl_slist **list, bool *good, const char *line)
 {
-	struct shown *s = arg;
+	struct curl_slist *longer = curl_slist_append(*list, line);
 
-	if (s->reply->certs_n == FETCH_CERTS_MAX)
-		return OK;
-	buf_put_span(&s->reply->certs_der, der);
-	s->offsets[++s->reply->certs_n] = s->reply->certs_der.n;
-	return buf_check(&s->reply->certs_der, "server certificates", why);
+	*good = *good && longer;
+	*list = longer ? longer : *list;
 }
 
-/* libcurl shows each certificate as "Cert:-----BEGIN..." among its decoded fields. */
-static enum err take_certs(struct fetch *f, struct fetch_reply *out, struct why *why)
+static bool make_headers(const char *media_type, const char *accept, struct curl_slist **list)
 {
-	struct curl_certinfo *info = NULL;
-	struct shown s = {.reply = out};
-
-	if (curl_easy_getinfo(f->curl, CURLINFO_CERTINFO, &info) != CURLE_OK || !info)
-		return OK;
-	for (int i = 0; i < info->num_of_certs; i++) {
-		for (struct curl_slist *line = info->certinfo[i]; line; line = line->next) {
-			if (strncmp(line->data, "Cert:", 5) == 0)
-				TRY(cert_each_pem(span_text(line->data + 5), keep_cert, &s, why));
-		}
-	}
-	for (size_t i = 0; i < out->certs_n; i++)
-		out->certs[i] = span_of(out->certs_der.p + s.offsets[i], s.offsets[i + 1] - s.offsets[i]);
-	return OK;
-}
-
-/* libcurl takes wildcards and common names; TS-0003 10.1.1 admits neither. */
-static enum err check_host(const char *url, const struct fetch_reply *reply, struct why *why)
-{
-	struct uri uri = {0};
-	struct cert leaf = {0};
-
-	if (reply->certs_n == 0)
-		return WHY(why, AGENT_CONNECT, "", "the server's certificate is not known");
-	TRY(uri_parse(span_text(url), &uri, why));
-	TRY(cert_parse(reply->certs[0], &leaf, why));
-	return chain_check_host(&leaf, uri.host, why);
-}
-
-static struct curl_slist *make_headers(const char *media_type, const char *accept)
-{
-	char line[CALL_MEDIA_MAX + 64];
-	struct curl_slist *list = NULL;
+	char line[HEADER_SIZE];
+	bool good = true;
 
 	snprintf(line, sizeof(line), "Accept: %s", accept ? accept : "*/*");
-	list = curl_slist_append(list, line);
-	if (media_type) {
-		snprintf(line, sizeof(line), "Content-Type: %s", media_type);
-		list = curl_slist_append(list, line);
-		list = curl_slist_append(list, "Content-Transfer-Encoding: base64");
-		list = curl_slist_append(list, "Expect:"); /* bodies are small: no extra round trip */
-	}
-	return list;
+	put_header(list, &good, line);
+	if (!media_type)
+		return good;
+	snprintf(line, sizeof(line), "Content-Type: %s", media_type);
+	put_header(list, &good, line);
+	put_header(list, &good, "Content-Transfer-Encoding: base64");
+	put_header(list, &good, "Expect:"); /* bodies are small: no extra round trip */
+	return good;
 }
 
 static void take_head(struct fetch *f, struct fetch_reply *out)
@@ -179,31 +175,83 @@ static void take_head(struct fetch *f, struct fetch_reply *out)
 	out->retry_after_s = retry_after;
 	if (!text_copy(out->media_type, sizeof(out->media_type), span_text(media_type ? media_type : "")))
 		out->media_type[0] = '\0';
+	out->certs = f->server.certs;
+	out->certs_n = f->server.certs_n;
 }
 
-enum err fetch_call(struct fetch *f, enum call_method method, const char *url, const char *media_type,
-	const char *accept, struct span body, struct fetch_reply *out, struct why *why)
+/* On TLS 1.3 the server judges our certificate behind the handshake: its alert comes with the first read. */
+static bool is_refusal(const struct fetch *f, CURLcode code)
 {
-	struct curl_slist *headers = make_headers(media_type, accept);
+	static const char *const alerts[] = {"alert certificate", "alert bad certificate", "alert unsupported certificate",
+		"alert unknown ca", "alert access denied"};
 
-	*out = (struct fetch_reply){.body = BUF(FETCH_BODY_MAX), .certs_der = BUF(256 * 1024)};
-	f->error[0] = '\0';
-	curl_easy_setopt(f->curl, CURLOPT_URL, url);
-	curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, &out->body);
+	if (code != CURLE_SSL_CONNECT_ERROR && code != CURLE_RECV_ERROR && code != CURLE_SEND_ERROR)
+		return false;
+	for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++) {
+		if (strstr(f->error, alerts[i]))
+			return true;
+	}
+	return false;
+}
+
+static enum err explain(struct fetch *f, const char *url, CURLcode code, const struct fetch_reply *reply,
+	struct why *why)
+{
+	const struct why *server = &f->server.why;
+	const struct code_page *page = code_find((int)server->code);
+
+	if (server->kind != OK)
+		return WHY(why, AGENT_SERVER, server->clause, "%s: %s: %s", f->server.host, page ? page->title : "",
+			server->text);
+	if (reply->body.bad)
+		return WHY(why, AGENT_REPLY, "", "%s: body: want at most %d octets, have more", url, FETCH_BODY_MAX);
+	if (is_refusal(f, code))
+		return WHY(why, AGENT_CLIENT, "RFC 7030 3.3.2", "%s: %s", f->server.host, f->error);
+	return WHY(why, AGENT_CONNECT, "", "%s: %s%s%s", url, curl_easy_strerror(code), f->error[0] ? ": " : "",
+		f->error);
+}
+
+static enum err set_host(struct fetch *f, const char *url, struct why *why)
+{
+	struct uri uri = {0};
+
+	TRY(uri_parse(span_text(url), &uri, why));
+	if (!text_copy(f->server.host, sizeof(f->server.host), uri.host))
+		return WHY(why, AGENT_URI, "RFC 1035 2.3.4", "host: want less than %d characters", FETCH_HOST_SIZE);
+	return OK;
+}
+
+static void set_body(struct fetch *f, enum call_method method, struct span body)
+{
 	if (method == CALL_POST) {
 		curl_easy_setopt(f->curl, CURLOPT_POSTFIELDSIZE, (long)body.n);
 		curl_easy_setopt(f->curl, CURLOPT_COPYPOSTFIELDS, body.n ? (const char *)body.p : "");
 	} else {
 		curl_easy_setopt(f->curl, CURLOPT_HTTPGET, 1L);
 	}
-	CURLcode code = curl_easy_perform(f->curl);
+}
+
+enum err fetch_call(struct fetch *f, enum call_method method, const char *url, const char *media_type,
+	const char *accept, struct span body, struct fetch_reply *out, struct why *why)
+{
+	struct curl_slist *headers = NULL;
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+
+	*out = (struct fetch_reply){.body = BUF(FETCH_BODY_MAX)};
+	TRY(set_host(f, url, why));
+	f->error[0] = '\0';
+	f->server.why = (struct why){0};
+	set_body(f, method, body);
+	curl_easy_setopt(f->curl, CURLOPT_URL, url);
+	curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, &out->body);
+	if (make_headers(media_type, accept, &headers)) {
+		curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, headers);
+		code = curl_easy_perform(f->curl);
+	}
 	curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(headers);
 	if (code != CURLE_OK)
-		return WHY(why, AGENT_CONNECT, "", "%s: %s%s%s", url, curl_easy_strerror(code), f->error[0] ? ": " : "",
-			f->error);
+		return explain(f, url, code, out, why);
 	take_head(f, out);
-	TRY(take_certs(f, out, why));
-	return check_host(url, out, why);
+	return OK;
 }

@@ -5,13 +5,17 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 1024 };
+enum { PATH_SIZE = 1024, NAME_SIZE = 32, NUMBER_MAX = 1000000000, KEY_FILE_MAX = 64 * 1024 };
+
+#define PENDING "pending.pem"
 
 static const char *const names[] = {
 	GENERATION_KEY, GENERATION_CERT, GENERATION_CHAIN, GENERATION_ANCHORS, GENERATION_MEF};
@@ -25,16 +29,60 @@ static enum err join(const char *dir, const char *name, char out[PATH_SIZE], str
 	return OK;
 }
 
-static enum err make_dir(const char *path, struct why *why)
+enum err generation_dir(const char *dir, struct why *why)
 {
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return WHY(why, SYSTEM, "", "mkdir %s: %s", path, strerror(errno));
+	char parent[PATH_SIZE];
+
+	if (mkdir(dir, 0700) != 0) {
+		if (errno == EEXIST)
+			return OK;
+		return WHY(why, SYSTEM, "", "mkdir %s: %s", dir, strerror(errno));
+	}
+	TRY(join(dir, "..", parent, why));
+	return file_sync_dir(parent, why);
+}
+
+static enum err held(int fd, const char *path, struct why *why)
+{
+	char pid[NAME_SIZE] = "";
+	ssize_t n = pread(fd, pid, sizeof(pid) - 1, 0);
+
+	return WHY(why, AGENT_BUSY, "", "%s: held by process %s", path, n > 0 ? pid : "(unknown)");
+}
+
+enum err generation_lock(const char *dir, int *fd_out, struct why *why)
+{
+	char path[PATH_SIZE];
+	char pid[NAME_SIZE];
+
+	*fd_out = -1;
+	TRY(join(dir, "lock", path, why));
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+		return WHY(why, AGENT_FILES, "", "%s: want a directory, have none", dir);
+	if (fd < 0)
+		return WHY(why, SYSTEM, "", "%s: %s", path, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		enum err err = errno == EWOULDBLOCK ? held(fd, path, why)
+						    : WHY(why, SYSTEM, "", "%s: flock: %s", path, strerror(errno));
+		close(fd);
+		return err;
+	}
+	/* The number is for the reader of the refusal above; the lock itself is the kernel's. */
+	int n = snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n) {
+		close(fd);
+		return WHY(why, SYSTEM, "", "%s: %s", path, strerror(errno));
+	}
+	*fd_out = fd;
 	return OK;
 }
 
-enum err generation_dir(const char *dir, struct why *why)
+void generation_unlock(int *fd)
 {
-	return make_dir(dir, why);
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 enum err generation_read(const char *dir, const char *name, struct buf *out, struct why *why)
@@ -44,25 +92,49 @@ enum err generation_read(const char *dir, const char *name, struct buf *out, str
 
 	TRY(join(dir, "current", current, why));
 	TRY(join(current, name, path, why));
+	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
+		return WHY(why, AGENT_FILES, "", "%s: there is no such file", path);
 	return strcmp(name, GENERATION_KEY) == 0 ? file_read_secret(path, out, why) : file_read(path, out, why);
 }
 
-/* Highest N of gen-N; 0 when there is none. */
+/* N of "gen-N"; 0 for any other name. */
+static unsigned int number_of(const char *name)
+{
+	struct why ignored = {0};
+	uint64_t n = 0;
+
+	if (strncmp(name, "gen-", 4) != 0
+		|| text_number(span_text(name + 4), 1, NUMBER_MAX, "generation", &n, &ignored) != OK)
+		return 0;
+	return (unsigned int)n;
+}
+
 static unsigned int newest(const char *dir)
 {
 	unsigned int best = 0;
 	DIR *d = opendir(dir);
 
 	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
-		struct why why = {0};
-		uint64_t n = 0;
-		if (strncmp(e->d_name, "gen-", 4) == 0
-			&& text_number(span_text(e->d_name + 4), 1, 1000000000, "generation", &n, &why) == OK && n > best)
-			best = (unsigned int)n;
+		unsigned int n = number_of(e->d_name);
+		best = n > best ? n : best;
 	}
 	if (d)
 		closedir(d);
 	return best;
+}
+
+/* The generation in force, which a half-written newer one is not; 0: none. */
+static unsigned int in_force(const char *dir)
+{
+	char path[PATH_SIZE];
+	char target[NAME_SIZE];
+	struct why ignored = {0};
+
+	if (join(dir, "current", path, &ignored) != OK)
+		return 0;
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+	target[n > 0 ? n : 0] = '\0';
+	return number_of(target);
 }
 
 static enum err write_files(const char *dir, const struct generation *g, struct why *why)
@@ -74,7 +146,7 @@ static enum err write_files(const char *dir, const struct generation *g, struct 
 		TRY(join(dir, names[i], path, why));
 		TRY(file_write(path, contents[i], i == 0 ? 0600 : 0644, why));
 	}
-	return file_sync_dir(dir, why);
+	return OK;
 }
 
 static enum err switch_to(const char *dir, const char *name, struct why *why)
@@ -89,48 +161,76 @@ static enum err switch_to(const char *dir, const char *name, struct why *why)
 	return file_sync_dir(dir, why);
 }
 
-/* Best effort: what stays behind is only an old certificate and a key that is no longer used. */
-static void remove_generation(const char *dir, unsigned int number)
+/* Files whose name begins so; directories and what cannot be removed stay. */
+static void remove_files(const char *dir, const char *prefix)
 {
-	char base[PATH_SIZE];
-	char path[PATH_SIZE];
-	char name[32];
-	struct why why = {0};
+	DIR *d = opendir(dir);
 
-	snprintf(name, sizeof(name), "gen-%u", number);
-	if (join(dir, name, base, &why) != OK)
-		return;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (join(base, names[i], path, &why) == OK)
-			unlink(path);
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+		if (strncmp(e->d_name, prefix, strlen(prefix)) == 0)
+			unlinkat(dirfd(d), e->d_name, 0);
 	}
-	rmdir(base);
+	if (d)
+		closedir(d);
 }
 
-static void remove_pending(const char *dir)
+static void remove_generation(const char *dir, const char *name)
 {
 	char path[PATH_SIZE];
-	struct why why = {0};
+	struct why ignored = {0};
 
-	if (join(dir, "pending.pem", path, &why) == OK)
-		unlink(path);
+	if (join(dir, name, path, &ignored) != OK)
+		return;
+	remove_files(path, "");
+	rmdir(path);
+}
+
+/*
+ * Best effort: what stays behind is an old certificate and a key that is no longer used, or the half of a
+ * generation that a crash left.
+ */
+static void sweep(const char *dir, unsigned int keep_a, unsigned int keep_b)
+{
+	DIR *d = opendir(dir);
+
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+		unsigned int n = number_of(e->d_name);
+		if (n && n != keep_a && n != keep_b)
+			remove_generation(dir, e->d_name);
+	}
+	if (d)
+		closedir(d);
+	remove_files(dir, PENDING);
+}
+
+static enum err write_and_switch(const char *dir, const char *name, const struct generation *g, struct why *why)
+{
+	char path[PATH_SIZE];
+
+	TRY(join(dir, name, path, why));
+	if (mkdir(path, 0700) != 0)
+		return WHY(why, SYSTEM, "", "mkdir %s: %s", path, strerror(errno));
+	TRY(write_files(path, g, why));
+	TRY(file_sync_dir(dir, why));
+	return switch_to(dir, name, why);
 }
 
 enum err generation_install(const char *dir, const struct generation *g, unsigned int *number_out, struct why *why)
 {
+	unsigned int before = in_force(dir);
 	unsigned int number = newest(dir) + 1;
-	char name[32];
-	char path[PATH_SIZE];
+	char name[NAME_SIZE];
 
+	if (number > NUMBER_MAX)
+		return WHY(why, BUF_LIMIT, "", "%s: want at most %d generations", dir, NUMBER_MAX);
 	snprintf(name, sizeof(name), "gen-%u", number);
-	TRY(join(dir, name, path, why));
-	TRY(make_dir(path, why));
-	TRY(write_files(path, g, why));
-	TRY(file_sync_dir(dir, why));
-	TRY(switch_to(dir, name, why));
-	remove_pending(dir);
-	for (unsigned int old = number > 2 ? number - 2 : 0; old > 0 && old + 8 > number; old--)
-		remove_generation(dir, old);
+	enum err err = write_and_switch(dir, name, g, why);
+	/* A full disk is not helped by halves; but what was switched to stays, whatever failed afterwards. */
+	if (err != OK && in_force(dir) != number)
+		remove_generation(dir, name);
+	if (err != OK)
+		return err;
+	sweep(dir, number, before);
 	*number_out = number;
 	return OK;
 }
@@ -139,14 +239,27 @@ enum err generation_keep_pending(const char *dir, struct span key_pem, struct wh
 {
 	char path[PATH_SIZE];
 
-	TRY(join(dir, "pending.pem", path, why));
+	TRY(join(dir, PENDING, path, why));
 	return file_write(path, key_pem, 0600, why);
+}
+
+/* A crash behind the switch leaves the key pending that is in force already. */
+static bool is_in_force(const char *dir, struct span key_pem)
+{
+	__attribute__((cleanup(buf_fini_wipe))) struct buf current = BUF(KEY_FILE_MAX);
+	struct why ignored = {0};
+
+	return generation_read(dir, GENERATION_KEY, &current, &ignored) == OK && span_equal(buf_span(&current), key_pem);
 }
 
 enum err generation_pending(const char *dir, struct buf *out, struct why *why)
 {
 	char path[PATH_SIZE];
 
-	TRY(join(dir, "pending.pem", path, why));
-	return file_read_secret(path, out, why);
+	TRY(join(dir, PENDING, path, why));
+	TRY(file_read_secret(path, out, why));
+	if (!is_in_force(dir, buf_span(out)))
+		return OK;
+	buf_clear(out);
+	return WHY(why, AGENT_FILES, "", "%s: the key is in force already", path);
 }

@@ -22,14 +22,20 @@ struct generation {
 
 /* Makes DIR (0700) when missing. ERR_SYSTEM. */
 MUST_CHECK enum err generation_dir(const char *dir, struct why *why);
+/* Until unlocked, or the process ends, nobody else gets DIR/lock. ERR_CONFLICT when held; ERR_NOT_FOUND without DIR. */
+MUST_CHECK enum err generation_lock(const char *dir, int *fd_out, struct why *why);
+void generation_unlock(int *fd); /* -1: nothing */
+#define OWNED_LOCK __attribute__((cleanup(generation_unlock)))
 /* A file of the generation in force; ERR_NOT_FOUND when there is none. */
 MUST_CHECK enum err generation_read(const char *dir, const char *name, struct buf *out, struct why *why);
 /*
  * Writes DIR/gen-N+1 whole and synced, then switches. A crash at any point leaves the old or the new one in
- * force. Keeps the one before, removes older ones and the pending key. number_out: N+1.
+ * force. Keeps the one that was in force before, removes all others and the pending key. One installs at a
+ * time: under generation_lock. number_out: N+1.
  */
 MUST_CHECK enum err generation_install(
 	const char *dir, const struct generation *g, unsigned int *number_out, struct why *why);
-/* The pending key: written before it is used; ERR_NOT_FOUND when there is none. */
+/* The key of a request: written before it is used. */
 MUST_CHECK enum err generation_keep_pending(const char *dir, struct span key_pem, struct why *why);
+/* out: empty, a secret. ERR_NOT_FOUND when there is none, or when it is the key in force. */
 MUST_CHECK enum err generation_pending(const char *dir, struct buf *out, struct why *why);

@@ -36,7 +36,9 @@ static int fail(const struct cli_program *p, const struct why *why, enum err err
 
 	why_print(why, line, sizeof(line));
 	fprintf(stderr, "%s: %s\n", p->name, line);
-	return why->code == CODE_CLI_USAGE ? EXIT_USAGE : (int)cli_exit_code(err);
+	if (why->code == CODE_CLI_USAGE)
+		return EXIT_USAGE;
+	return why->code == CODE_AGENT_CONNECT ? EXIT_UNREACHABLE : (int)cli_exit_code(err);
 }
 
 static int run(const struct cli_program *p, const struct command *c, int argc, char **argv)

@@ -3,11 +3,10 @@
 #include "adapt/sys/fetch.h"
 #include "adapt/sys/generation.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 enum { PEM_MAX = 512 * 1024 };
-
-#define OWNED_SECRET_BUF __attribute__((cleanup(buf_fini_wipe)))
 
 struct driving {
 	const struct cli *cli;
@@ -45,6 +44,14 @@ static enum err do_call(struct driving *d, const struct agent_action *action, st
 	return OK;
 }
 
+static void drop_key(struct driving *d)
+{
+	key_free(d->key);
+	d->key = NULL;
+	buf_fini_wipe(&d->key_pem);
+	d->key_pem = BUF(PEM_MAX);
+}
+
 /* The key of a request that was under way when the device stopped, where it fits. */
 static bool take_pending(struct driving *d, enum key_spec spec)
 {
@@ -54,14 +61,13 @@ static bool take_pending(struct driving *d, enum key_spec spec)
 		&& key_parse_pem(buf_span(&d->key_pem), (struct span){NULL, 0}, &d->key, &ignored) == OK
 		&& key_spec_of(d->key) == spec)
 		return true;
-	key_free(d->key);
-	d->key = NULL;
-	buf_clear(&d->key_pem);
+	drop_key(d);
 	return false;
 }
 
 static enum err do_key(struct driving *d, const struct agent_action *action, struct why *why)
 {
+	drop_key(d);
 	if (action->key == KEY_NONE) {
 		buf_put_span(&d->key_pem, d->ask->key_pem);
 		TRY(key_parse_pem(buf_span(&d->key_pem), (struct span){NULL, 0}, &d->key, why));
@@ -76,11 +82,12 @@ static enum err do_key(struct driving *d, const struct agent_action *action, str
 
 static enum err do_install(struct driving *d, const struct agent_action *action, struct why *why)
 {
-	buf_clear(&d->result->cert_pem);
-	TRY(cert_write_pem(action->certificate, &d->result->cert_pem, why));
+	OWNED_BUF struct buf cert_pem = BUF(PEM_MAX);
+
+	TRY(cert_write_pem(action->certificate, &cert_pem, why));
 	struct generation g = {
 		.key_pem = buf_span(&d->key_pem),
-		.cert_pem = buf_span(&d->result->cert_pem),
+		.cert_pem = buf_span(&cert_pem),
 		.chain_pem = action->chain_pem,
 		.anchors_pem = action->anchors_pem,
 		.mef_uri = d->ask->mef_uri,
@@ -95,6 +102,8 @@ static enum err do_wait(struct driving *d, const struct agent_action *action, st
 	if (d->ask->no_wait)
 		return WHY(why, AGENT_WAITS, "RFC 7030 4.2.3", "asked to come back in %lld s; the key is kept",
 			(long long)action->wait_s);
+	cli_say(d->cli, "  %lld s, then again\n", (long long)action->wait_s);
+	fflush(stdout);
 	sleep((unsigned int)action->wait_s);
 	agent_feed_waited(d->agent);
 	return OK;
@@ -127,19 +136,47 @@ static enum err run(struct driving *d, struct why *why)
 			return why->kind;
 		if (action.kind == AGENT_DONE)
 			return OK;
-		if (!d->cli->json && !d->cli->quiet)
-			cli_say(d->cli, "  %s\n", action.step);
-		TRY(do_action(d, &action, why));
+		cli_say(d->cli, "  %s\n", action.step);
+		struct why failure = {0};
+		if (do_action(d, &action, &failure) != OK)
+			agent_feed_failure(d->agent, &failure);
 	}
 }
 
-static enum err first_cert(void *arg, struct span der, struct why *why)
+/* A passphrase is never asked for: libcurl must not meet a key that needs one. */
+static enum err check_pair(const struct drive_ask *ask, struct span leaf, struct why *why)
 {
-	struct buf *out = arg;
+	OWNED_KEY struct key *key = NULL;
+	struct cert cert = {0};
 
-	if (out->n == 0)
-		buf_put_span(out, der);
-	return buf_check(out, "certificate", why);
+	TRY(key_parse_pem(ask->key_pem, (struct span){NULL, 0}, &key, why));
+	TRY(cert_parse(leaf, &cert, why));
+	return key_matches_spki(key, cert.spki) ? OK : WHY(why, AGENT_KEY, "", "want the key of the certificate, have another");
+}
+
+static enum err start(struct driving *d, struct span leaf, struct why *why)
+{
+	const struct drive_ask *ask = d->ask;
+	struct agent_config config = {
+		.goal = ask->goal,
+		.base_uri = ask->mef_uri,
+		.anchors_pem = ask->anchors_pem,
+		.client_cert = leaf,
+		.key_wish = ask->key_wish,
+		.reuse_key = ask->reuse_key,
+		.clock = d->cli->clock,
+	};
+	struct fetch_config fetch = {
+		.anchors_pem = ask->anchors_pem,
+		.cert_pem = ask->cert_pem,
+		.key_pem = ask->key_pem,
+		.clock = d->cli->clock,
+		.connect = ask->connect,
+		.tls12_only = ask->tls12_only,
+	};
+
+	TRY(agent_new(&config, &d->agent, why));
+	return fetch_new(&fetch, &d->fetch, why);
 }
 
 enum err drive_agent(const struct cli *cli, const struct drive_ask *ask, struct drive_result *out, struct why *why)
@@ -148,26 +185,8 @@ enum err drive_agent(const struct cli *cli, const struct drive_ask *ask, struct 
 		.cli = cli, .ask = ask, .key_pem = BUF(PEM_MAX), .result = out};
 	OWNED_BUF struct buf leaf = BUF(CERT_DER_MAX);
 
-	out->cert_pem = BUF(PEM_MAX);
-	TRY(generation_dir(ask->dir, why));
-	TRY(cert_each_pem(ask->cert_pem, first_cert, &leaf, why));
-	struct agent_config config = {
-		.goal = ask->goal,
-		.base_uri = ask->mef_uri,
-		.anchors_pem = ask->anchors_pem,
-		.client_cert = buf_span(&leaf),
-		.key_wish = ask->key_wish,
-		.reuse_key = ask->reuse_key,
-		.now_s = clock_unix_s(&cli->clock),
-	};
-	TRY(agent_new(&config, &d.agent, why));
-	struct fetch_config fetch = {
-		.anchors_pem = ask->anchors_pem,
-		.cert_pem = ask->cert_pem,
-		.key_pem = ask->key_pem,
-		.connect = ask->connect,
-		.tls12_only = ask->tls12_only,
-	};
-	TRY(fetch_new(&fetch, &d.fetch, why));
+	TRY(cert_first_pem(ask->cert_pem, &leaf, why));
+	TRY(check_pair(ask, buf_span(&leaf), why));
+	TRY(start(&d, buf_span(&leaf), why));
 	return run(&d, why);
 }

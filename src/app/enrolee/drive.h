@@ -19,7 +19,8 @@ struct drive_ask {
 
 struct drive_result {
 	unsigned int generation;
-	struct buf cert_pem;
 };
 
-MUST_CHECK enum err drive_agent(const struct cli *cli, const struct drive_ask *ask, struct drive_result *out, struct why *why);
+/* Under generation_lock of ask->dir. */
+MUST_CHECK enum err drive_agent(
+	const struct cli *cli, const struct drive_ask *ask, struct drive_result *out, struct why *why);

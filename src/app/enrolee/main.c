@@ -52,33 +52,58 @@ static void tell(const struct cli *cli, const char *dir, const struct drive_resu
 		result->generation, dir);
 }
 
+struct given {
+	struct buf anchors, cert, key;
+};
+
+static void given_fini(struct given *g)
+{
+	buf_fini(&g->anchors);
+	buf_fini(&g->cert);
+	buf_fini_wipe(&g->key);
+}
+
+static enum err load_given(const struct cli *cli, struct given *g, struct why *why)
+{
+	const char *anchors = NULL;
+	const char *cert = NULL;
+	const char *key = NULL;
+
+	*g = (struct given){.anchors = BUF(PEM_MAX), .cert = BUF(PEM_MAX), .key = BUF(PEM_MAX)};
+	TRY(want(cli, "anchors", &anchors, why));
+	TRY(want(cli, "cert", &cert, why));
+	TRY(want(cli, "key", &key, why));
+	TRY(file_read(anchors, &g->anchors, why));
+	TRY(file_read(cert, &g->cert, why));
+	return file_read_secret(key, &g->key, why);
+}
+
+static enum err drive(const struct cli *cli, const struct drive_ask *ask, struct why *why)
+{
+	struct drive_result result = {0};
+
+	TRY(drive_agent(cli, ask, &result, why));
+	tell(cli, ask->dir, &result);
+	return OK;
+}
+
 static enum err run_enrol(struct cli *cli, struct why *why)
 {
-	OWNED_BUF struct buf anchors = BUF(PEM_MAX);
-	OWNED_BUF struct buf cert = BUF(PEM_MAX);
-	OWNED_SECRET_BUF struct buf key = BUF(PEM_MAX);
+	__attribute__((cleanup(given_fini))) struct given given = {0};
+	OWNED_LOCK int lock = -1;
 	struct drive_ask ask = {.goal = AGENT_ENROL, .dir = dir_of(cli), .connect = cli_value(cli, "connect"),
 		.no_wait = cli_flag(cli, "no-wait"), .tls12_only = cli_flag(cli, "tls12")};
-	struct drive_result result = {0};
-	const char *paths[3];
 
 	TRY(want(cli, "mef", &ask.mef_uri, why));
-	TRY(want(cli, "anchors", &paths[0], why));
-	TRY(want(cli, "cert", &paths[1], why));
-	TRY(want(cli, "key", &paths[2], why));
 	TRY(key_option(cli, &ask.key_wish, why));
-	TRY(file_read(paths[0], &anchors, why));
-	TRY(file_read(paths[1], &cert, why));
-	TRY(file_read_secret(paths[2], &key, why));
-	ask.anchors_pem = buf_span(&anchors);
-	ask.cert_pem = buf_span(&cert);
-	ask.key_pem = buf_span(&key);
+	TRY(load_given(cli, &given, why));
+	ask.anchors_pem = buf_span(&given.anchors);
+	ask.cert_pem = buf_span(&given.cert);
+	ask.key_pem = buf_span(&given.key);
+	TRY(generation_dir(ask.dir, why));
+	TRY(generation_lock(ask.dir, &lock, why));
 	cli_say(cli, "Enrolling with %s\n", ask.mef_uri);
-	enum err err = drive_agent(cli, &ask, &result, why);
-	if (err == OK)
-		tell(cli, ask.dir, &result);
-	buf_fini(&result.cert_pem);
-	return err;
+	return drive(cli, &ask, why);
 }
 
 static const struct cli_option enrol_options[] = {
@@ -114,15 +139,6 @@ static void held_fini(struct held *h)
 }
 #define OWNED_HELD __attribute__((cleanup(held_fini)))
 
-static enum err first_cert(void *arg, struct span der, struct why *why)
-{
-	struct buf *out = arg;
-
-	if (out->n == 0)
-		buf_put_span(out, der);
-	return buf_check(out, "certificate", why);
-}
-
 static enum err load_held(const char *dir, struct held *h, struct why *why)
 {
 	*h = (struct held){.anchors = BUF(PEM_MAX), .cert = BUF(PEM_MAX), .chain = BUF(PEM_MAX), .key = BUF(PEM_MAX),
@@ -132,7 +148,7 @@ static enum err load_held(const char *dir, struct held *h, struct why *why)
 	TRY(generation_read(dir, GENERATION_CHAIN, &h->chain, why));
 	TRY(generation_read(dir, GENERATION_KEY, &h->key, why));
 	TRY(generation_read(dir, GENERATION_MEF, &h->mef, why));
-	TRY(cert_each_pem(buf_span(&h->cert), first_cert, &h->leaf, why));
+	TRY(cert_first_pem(buf_span(&h->cert), &h->leaf, why));
 	return cert_parse(buf_span(&h->leaf), &h->view, why);
 }
 
@@ -147,11 +163,10 @@ static enum err renew_held(struct cli *cli, struct held *h, struct why *why)
 	const char *mef = cli_value(cli, "mef");
 	struct drive_ask ask = {.goal = AGENT_RENEW, .dir = dir_of(cli), .connect = cli_value(cli, "connect"),
 		.reuse_key = cli_flag(cli, "reuse-key"), .no_wait = cli_flag(cli, "no-wait"),
-		.tls12_only = cli_flag(cli, "tls12"), .key_wish = KEY_NONE};
-	struct drive_result result = {0};
+		.tls12_only = cli_flag(cli, "tls12")};
 
 	TRY(key_option(cli, &ask.key_wish, why));
-	if (ask.key_wish == KEY_NONE)
+	if (ask.key_wish == KEY_NONE && key_spec_of_spki(h->view.spki) != KEY_OTHER)
 		ask.key_wish = key_spec_of_spki(h->view.spki);
 	buf_put_span(&h->cert, buf_span(&h->chain));
 	ask.mef_uri = mef ? mef : buf_text(&h->mef);
@@ -159,24 +174,33 @@ static enum err renew_held(struct cli *cli, struct held *h, struct why *why)
 	ask.cert_pem = buf_span(&h->cert);
 	ask.key_pem = buf_span(&h->key);
 	cli_say(cli, "Renewing with %s\n", ask.mef_uri);
-	enum err err = drive_agent(cli, &ask, &result, why);
-	if (err == OK)
-		tell(cli, ask.dir, &result);
-	buf_fini(&result.cert_pem);
-	return err;
+	return drive(cli, &ask, why);
+}
+
+static void tell_not_due(struct cli *cli, int64_t due_s)
+{
+	OWNED_JSON struct json *j = json_object_new();
+	char when[DATE_TEXT_SIZE];
+
+	date_text(due_s, when);
+	json_put_bool(j, "renewed", false);
+	json_put_date(j, "renew_from", due_s);
+	if (cli->json)
+		cli_print_json(j);
+	cli_say(cli, "Nothing to do: renewal is due from %s (--force renews now).\n", when);
+	cli->exit_nothing = !cli_flag(cli, "quiet-noop");
 }
 
 static enum err run_renew(struct cli *cli, struct why *why)
 {
-	OWNED_HELD struct held h;
-	char when[DATE_TEXT_SIZE];
+	OWNED_HELD struct held h = {0};
+	OWNED_LOCK int lock = -1;
 
+	TRY(generation_lock(dir_of(cli), &lock, why));
 	TRY(load_held(dir_of(cli), &h, why));
 	int64_t due_s = renew_from(&h.view);
 	if (!cli_flag(cli, "force") && clock_unix_s(&cli->clock) < due_s) {
-		date_text(due_s, when);
-		cli_say(cli, "Nothing to do: renewal is due from %s (--force renews now).\n", when);
-		cli->exit_nothing = !cli_flag(cli, "quiet-noop");
+		tell_not_due(cli, due_s);
 		return OK;
 	}
 	return renew_held(cli, &h, why);
@@ -199,35 +223,62 @@ static const struct command command_renew = {"renew", "", 0, 0, "Renew the certi
 	"Authenticates with the certificate in force, repeats its subject and names, and replaces it only by one that passes every check.",
 	renew_options, run_renew};
 
-static enum err run_status(struct cli *cli, struct why *why)
+static const char *state_of(const struct cert *c, int64_t now_s)
 {
-	OWNED_HELD struct held h;
-	OWNED_BUF struct buf text = BUF(64 * 1024);
-	OWNED_JSON struct json *j = json_object_new();
-	char due[DATE_TEXT_SIZE];
+	if (now_s > c->not_after_s)
+		return "expired";
+	if (now_s < c->not_before_s)
+		return "not yet valid";
+	return now_s >= renew_from(c) ? "renewal due" : "good";
+}
+
+static struct json *status_json(struct held *h, int64_t now_s)
+{
+	struct json *j = json_object_new();
 	char serial[2 * 20 + 1];
 
-	TRY(load_held(dir_of(cli), &h, why));
-	int64_t now_s = clock_unix_s(&cli->clock);
-	const char *state = now_s > h.view.not_after_s ? "expired"
-		: now_s < h.view.not_before_s	       ? "not yet valid"
-		: now_s >= renew_from(&h.view)	       ? "renewal due"
-						       : "good";
-	date_text(renew_from(&h.view), due);
-	hex_text(h.view.serial.p, h.view.serial.n, serial);
-	json_put_text(j, "state", state);
+	hex_text(h->view.serial.p, h->view.serial.n, serial);
+	json_put_text(j, "state", state_of(&h->view, now_s));
 	json_put_text(j, "serial", serial);
-	json_put_date(j, "not_before", h.view.not_before_s);
-	json_put_date(j, "not_after", h.view.not_after_s);
-	json_put_date(j, "renew_from", renew_from(&h.view));
-	json_put_text(j, "mef", buf_text(&h.mef));
-	if (cli->json)
+	json_put_date(j, "not_before", h->view.not_before_s);
+	json_put_date(j, "not_after", h->view.not_after_s);
+	json_put_date(j, "renew_from", renew_from(&h->view));
+	json_put_date(j, "now", now_s);
+	json_put_text(j, "mef", buf_text(&h->mef));
+	return j;
+}
+
+static enum err check_dates(const struct cert *c, int64_t now_s, struct why *why)
+{
+	char from[DATE_TEXT_SIZE];
+	char until[DATE_TEXT_SIZE];
+	char now[DATE_TEXT_SIZE];
+
+	if (now_s >= c->not_before_s && now_s <= c->not_after_s)
+		return OK;
+	date_text(c->not_before_s, from);
+	date_text(c->not_after_s, until);
+	date_text(now_s, now);
+	return WHY(why, CERT_DATES, "RFC 5280 4.1.2.5", "good from %s until %s, this device's clock says %s", from, until, now);
+}
+
+static enum err run_status(struct cli *cli, struct why *why)
+{
+	OWNED_HELD struct held h = {0};
+	OWNED_BUF struct buf text = BUF(64 * 1024);
+	int64_t now_s = clock_unix_s(&cli->clock);
+	char due[DATE_TEXT_SIZE];
+
+	TRY(load_held(dir_of(cli), &h, why));
+	if (cli->json) {
+		OWNED_JSON struct json *j = status_json(&h, now_s);
 		cli_print_json(j);
+	}
+	date_text(renew_from(&h.view), due);
 	TRY(cert_describe(buf_span(&h.leaf), &text, why));
-	cli_say(cli, "State %s, renewal from %s\nMEF %s\n%s", state, due, buf_text(&h.mef), buf_text(&text));
-	if (now_s > h.view.not_after_s || now_s < h.view.not_before_s)
-		return WHY(why, CERT_DATES, "RFC 5280 4.1.2.5", "the certificate in force is %s by this device's clock", state);
-	return OK;
+	cli_say(cli, "State %s, renewal from %s\nMEF %s\n%s", state_of(&h.view, now_s), due, buf_text(&h.mef),
+		buf_text(&text));
+	return check_dates(&h.view, now_s, why);
 }
 
 static const struct cli_option status_options[] = {

@@ -10,16 +10,6 @@
 
 enum { PEM_MAX = 256 * 1024, CRL_ARENA_MAX = 16 * 1024 * 1024 };
 
-
-static enum err keep_first(void *arg, struct span der, struct why *why)
-{
-	struct buf *out = arg;
-
-	if (out->n == 0)
-		buf_put_span(out, der);
-	return buf_check(out, "certificate", why);
-}
-
 struct showing {
 	const struct cli *cli;
 	struct json *list;
@@ -137,7 +127,7 @@ static enum err load_issuer(const struct conf *conf, struct authority *out, stru
 	TRY(file_read(conf->ca_cert, &cert_pem, why));
 	TRY(file_read_secret(conf->ca_key, &key_pem, why));
 	TRY(key_parse_pem(buf_span(&key_pem), secret_span(&pass), &out->key, why));
-	TRY(cert_each_pem(buf_span(&cert_pem), keep_first, &out->cert, why));
+	TRY(cert_first_pem(buf_span(&cert_pem), &out->cert, why));
 	return cert_parse(buf_span(&out->cert), &out->view, why);
 }
 

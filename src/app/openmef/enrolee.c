@@ -21,21 +21,12 @@ struct adding {
 	int64_t now_s;
 };
 
-static enum err first_cert(void *arg, struct span der, struct why *why)
-{
-	struct buf *out = arg;
-
-	if (out->n == 0)
-		buf_put_span(out, der);
-	return buf_check(out, "certificate", why);
-}
-
 static enum err read_cert(const char *path, struct buf *der, struct why *why)
 {
 	OWNED_BUF struct buf pem = BUF(PEM_MAX);
 
 	TRY(file_read(path, &pem, why));
-	return cert_each_pem(buf_span(&pem), first_cert, der, why);
+	return cert_first_pem(buf_span(&pem), der, why);
 }
 
 static enum err add_credential(struct adding *a, enum credential_kind kind, struct span value,

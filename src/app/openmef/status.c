@@ -9,15 +9,6 @@
 
 enum { PEM_MAX = 256 * 1024, CRL_ARENA_MAX = 16 * 1024 * 1024, SOON_S = 30 * 86400 };
 
-static enum err keep_first(void *arg, struct span der, struct why *why)
-{
-	struct buf *out = arg;
-
-	if (out->n == 0)
-		buf_put_span(out, der);
-	return buf_check(out, "certificate", why);
-}
-
 /* A line for one certificate file; a file that cannot be read is a finding, not a failure. */
 static void report_cert(struct cli *cli, struct json *j, const char *name, const char *path, const char *renew)
 {
@@ -28,7 +19,7 @@ static void report_cert(struct cli *cli, struct json *j, const char *name, const
 	char until[DATE_TEXT_SIZE];
 	int64_t now_s = clock_unix_s(&cli->clock);
 
-	if (file_read(path, &pem, &why) != OK || cert_each_pem(buf_span(&pem), keep_first, &der, &why) != OK
+	if (file_read(path, &pem, &why) != OK || cert_first_pem(buf_span(&pem), &der, &why) != OK
 		|| cert_parse(buf_span(&der), &cert, &why) != OK) {
 		json_put_text(j, name, NULL);
 		cli_say(cli, "  %-14s unreadable: %s\n", name, why.text);
