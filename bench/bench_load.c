@@ -78,7 +78,8 @@ static SSL_CTX *make_context(const struct load *l, int device)
 		die(path);
 	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set1_groups_list(ctx, "X25519:P-256");
+	char groups[] = "X25519:P-256"; /* not const: the macro casts it so */
+	SSL_CTX_set1_groups_list(ctx, groups);
 	return ctx;
 }
 
@@ -121,7 +122,8 @@ static SSL *open_connection(const struct load *l, SSL_CTX *ctx, int *fd_out)
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	SSL_set_fd(ssl, fd);
-	SSL_set_tlsext_host_name(ssl, "localhost");
+	char name[] = "localhost"; /* not const: the macro casts it so */
+	SSL_set_tlsext_host_name(ssl, name);
 	*fd_out = fd;
 	return ssl;
 }

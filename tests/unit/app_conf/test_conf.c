@@ -129,7 +129,6 @@ static void what_init_writes_reads_back_the_same(void **state)
 
 	for (size_t i = 0; i < 2; i++) {
 		OWNED_BUF struct buf first = BUF(256 * 1024);
-		OWNED_BUF struct buf second = BUF(256 * 1024);
 		struct conf *made = calloc(1, sizeof(*made));
 		struct why why = {0};
 		conf_defaults(made);
