@@ -252,6 +252,10 @@ static enum err configure(struct db *db, struct why *why)
 
 static enum err open_file(struct db *db, enum store_sqlite_mode mode, struct why *why)
 {
+	uint8_t seed = 0;
+
+	/* SQLite opens /dev/urandom at its first need, which a sandbox would stop later. */
+	sqlite3_randomness(sizeof(seed), &seed);
 	TRY(make_file(db->path, mode, why));
 	int rc = sqlite3_open_v2(db->path, &db->handle,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);

@@ -78,6 +78,7 @@ static void issues_no_serial_twice(void **state)
 	FAILS(f, STORE_SERIAL_EXISTS, CALL(f, issued_add, &in));
 	WORKS(f, CALL(f, issued_find, in.serial, &f->arena, &out));
 	assert_int_equal(out.serial.n, 16);
+	WORKS(f, CALL(f, issued_revoke, in.serial, 1, 1));
 }
 
 static void one_challenge_yields_one_certificate(void **state)

@@ -116,8 +116,10 @@ static void a_database_that_may_only_be_read_says_so(void **state)
 	WORKS(f, place_open(f, STORE_SQLITE_CREATE));
 	place_fill(f, 1, 5);
 	WORKS(f, CALL0(f, begin));
+	WORKS(f, place_enrol(f, 6));
 	place_run(place_handle(f), "PRAGMA query_only = ON");
-	FAILS(f, STORE_READONLY, place_enrol(f, 6));
+	FAILS(f, STORE_READONLY, place_enrol(f, 7));
+	check_whole(f, 5); /* the failure has undone what came before it, too */
 	place_run(place_handle(f), "PRAGMA query_only = OFF");
 	FAILS(f, STORE_ROLLED_BACK, CALL0(f, commit));
 	place_fill(f, 6, 10);
