@@ -47,7 +47,7 @@ for _ in $(seq 100); do
 	kill -0 "$server" 2>/dev/null || { cat "$mef/serve.log"; exit 1; }
 	sleep 0.1
 done
-port=$(sed -n 's/.*"https"[^0-9]*\([0-9]*\).*/\1/p' "$mef/run/ports.json" | head -n 1)
+port=$(sed -n 's/.*"https"[^}]*"port": \([0-9]*\).*/\1/p' "$mef/run/ports.json")
 uri=https://localhost:$port/.well-known/est/onem2m
 echo "Serving at $uri"
 

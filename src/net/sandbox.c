@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <seccomp.h>
 #include <string.h>
+#include <time.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -110,11 +111,15 @@ static int allow_role(scmp_filter_ctx ctx, enum role role)
 	return rc;
 }
 
-/* OpenSSL reads its configuration and seeds itself at first use; after the filter it could not. */
+/*
+ * What reads files at first use does it now: OpenSSL its configuration and seed, the C library the time
+ * zone, even for UTC (gmtime_r).
+ */
 static enum err warm_up(struct why *why)
 {
 	uint8_t byte;
 
+	tzset();
 	if (OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 ||
 		RAND_bytes(&byte, 1) != 1)
 		return WHY(why, SANDBOX, "", "OpenSSL: want it initialised before the filter, have a failure");
