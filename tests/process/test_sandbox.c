@@ -8,6 +8,7 @@
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/x509.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -145,6 +146,16 @@ static int use_memory(void)
 	return 0;
 }
 
+/* A date is compared with now, as in every check of a chain. */
+static int compare_date(void)
+{
+	ASN1_TIME *t = ASN1_TIME_set(NULL, 0);
+	int order = X509_cmp_current_time(t);
+
+	ASN1_TIME_free(t);
+	return order == -1 ? 0 : 1;
+}
+
 static int sign(void)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -214,6 +225,7 @@ static void every_role_talks_computes_and_signs(void **state)
 		lives(roles[i], talk, "read, write, sendmsg, recvmsg");
 		lives(roles[i], use_memory, "heap and sort");
 		lives(roles[i], sign, "signing");
+		lives(roles[i], compare_date, "comparing dates");
 	}
 }
 

@@ -169,7 +169,7 @@ void member_kill(struct member *m)
 static void log_end(const struct member *m, pid_t pid, int status)
 {
 	bool asked = m->told_to_stop && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-	char name[32], number[16], how[64];
+	char name[32], number[16], how[96];
 
 	if (WIFSIGNALED(status))
 		snprintf(how, sizeof(how), "killed by signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
