@@ -42,7 +42,8 @@ static enum err read_pem(int fd, const char *path, struct buf *out, struct why *
 	return got < 0 ? WHY(why, KEYS_FILE, "", "%s: %s", path, strerror(errno)) : buf_check(out, path, why);
 }
 
-static enum err open_file(const struct keys_files *k, const struct keys_file *file, struct key **out, struct why *why)
+static enum err open_file(const struct keys_files *k, const struct keys_file *file,
+	struct key **out, struct why *why)
 {
 	struct buf pem __attribute__((cleanup(buf_fini_wipe))) = BUF(KEY_FILE_MAX + 8192);
 	struct secret passphrase OWNED_SECRET = {0};

@@ -15,6 +15,7 @@ struct keys_memory {
 void keys_memory_init(struct keys_memory *k);
 void keys_memory_fini(struct keys_memory *k); /* frees the keys */
 /* Takes the key, also when it fails. ERR_LIMIT: no more room or label too long; ERR_CONFLICT: label taken. */
-MUST_CHECK enum err keys_memory_take(struct keys_memory *k, const char *label, struct key *key, struct why *why);
+MUST_CHECK enum err keys_memory_take(struct keys_memory *k, const char *label, struct key *key,
+	struct why *why);
 /* The port. open gives a copy that the caller owns. */
 struct keys keys_memory_port(struct keys_memory *k);

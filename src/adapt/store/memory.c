@@ -130,7 +130,8 @@ static enum err secret_put(void *self, const char *name, struct span sealed, str
 	return rows_change(&m->rows, ROWS_SECRET, rows_find(&m->rows, ROWS_SECRET, row->key), row, why);
 }
 
-static enum err secret_get(void *self, const char *name, struct arena *arena, struct span *out, struct why *why)
+static enum err secret_get(void *self, const char *name, struct arena *arena, struct span *out,
+	struct why *why)
 {
 	const struct memory *m = self;
 	const struct row *row = rows_find(&m->rows, ROWS_SECRET, span_text(name));
@@ -183,7 +184,8 @@ static enum err audit_add(void *self, const struct audit_row *event, struct why 
 	return rows_change(&m->rows, ROWS_AUDIT, NULL, row, why);
 }
 
-static enum err audit_list(void *self, uint64_t from_seq, size_t limit, audit_each each, void *arg, struct why *why)
+static enum err audit_list(void *self, uint64_t from_seq, size_t limit, audit_each each,
+	void *arg, struct why *why)
 {
 	struct memory *m = self;
 	uint8_t key[8];

@@ -47,7 +47,8 @@ enum err memory_enrolee_add(void *self, const struct enrolee *e, struct why *why
 	return rows_change(&m->rows, ROWS_ENROLEE, NULL, row, why);
 }
 
-enum err memory_enrolee_set_state(void *self, const char *id, enum enrolee_state state, int64_t now_s, struct why *why)
+enum err memory_enrolee_set_state(void *self, const char *id, enum enrolee_state state,
+	int64_t now_s, struct why *why)
 {
 	struct memory *m = self;
 	struct row *old = NULL;
@@ -97,7 +98,8 @@ enum err memory_enrolee_remove(void *self, const char *id, int64_t now_s, struct
 	return err;
 }
 
-enum err memory_enrolee_find(void *self, const char *id, struct arena *arena, struct enrolee *out, struct why *why)
+enum err memory_enrolee_find(void *self, const char *id, struct arena *arena, struct enrolee *out,
+	struct why *why)
 {
 	struct row *row = NULL;
 
@@ -132,10 +134,12 @@ static bool passes(const struct enrolee *e, const struct enrolee_filter *filter)
 
 	if (filter->state && (int)e->state != filter->state)
 		return false;
-	return part.n == 0 || contains(e->id, part) || contains(e->entity_id, part) || contains(e->label, part);
+	return part.n == 0 || contains(e->id, part) || contains(e->entity_id,
+		part) || contains(e->label, part);
 }
 
-enum err memory_enrolee_list(void *self, const struct enrolee_filter *filter, enrolee_each each, void *arg, struct why *why)
+enum err memory_enrolee_list(void *self, const struct enrolee_filter *filter, enrolee_each each,
+	void *arg, struct why *why)
 {
 	struct memory *m = self;
 	size_t left = filter->limit;
@@ -172,7 +176,8 @@ static struct row *credential_row(const char *enrolee_id, const struct credentia
 	return row;
 }
 
-enum err memory_credential_add(void *self, const char *enrolee_id, const struct credential *c, struct why *why)
+enum err memory_credential_add(void *self, const char *enrolee_id, const struct credential *c,
+	struct why *why)
 {
 	struct memory *m = self;
 	struct row *enrolee = NULL;
@@ -210,12 +215,14 @@ static enum err credentials_each(struct memory *m, const char *enrolee_id, enum 
 	return err;
 }
 
-enum err memory_credential_list(void *self, const char *enrolee_id, credential_each each, void *arg, struct why *why)
+enum err memory_credential_list(void *self, const char *enrolee_id, credential_each each,
+	void *arg, struct why *why)
 {
 	return credentials_each(self, store_text(enrolee_id), 0, NULL, each, arg, why);
 }
 
-enum err memory_credential_match(void *self, enum credential_kind kind, const char *value, credential_each each, void *arg, struct why *why)
+enum err memory_credential_match(void *self, enum credential_kind kind, const char *value,
+	credential_each each, void *arg, struct why *why)
 {
 	return credentials_each(self, NULL, kind, store_text(value), each, arg, why);
 }

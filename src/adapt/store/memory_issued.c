@@ -64,7 +64,8 @@ enum err memory_issued_add(void *self, const struct issued *i, struct why *why)
 	return rows_change(&m->rows, ROWS_ISSUED, NULL, row, why);
 }
 
-static enum err copy_out(const struct issued *i, struct arena *arena, struct issued *out, struct why *why)
+static enum err copy_out(const struct issued *i, struct arena *arena, struct issued *out,
+	struct why *why)
 {
 	struct issued copy = *i;
 
@@ -80,7 +81,8 @@ static enum err copy_out(const struct issued *i, struct arena *arena, struct iss
 	return OK;
 }
 
-enum err memory_issued_find(void *self, struct span serial, struct arena *arena, struct issued *out, struct why *why)
+enum err memory_issued_find(void *self, struct span serial, struct arena *arena,
+	struct issued *out, struct why *why)
 {
 	struct row *row = NULL;
 
@@ -88,7 +90,8 @@ enum err memory_issued_find(void *self, struct span serial, struct arena *arena,
 	return copy_out(&row->issued, arena, out, why);
 }
 
-enum err memory_issued_by_nonce(void *self, struct span nonce, struct arena *arena, struct issued *out, struct why *why)
+enum err memory_issued_by_nonce(void *self, struct span nonce, struct arena *arena,
+	struct issued *out, struct why *why)
 {
 	const struct row *row = find_nonce(self, nonce);
 
@@ -108,7 +111,8 @@ static bool passes(const struct issued *i, const struct issued_filter *filter)
 	return id[0] == '\0' || strcmp(i->enrolee_id, id) == 0;
 }
 
-enum err memory_issued_list(void *self, const struct issued_filter *filter, issued_each each, void *arg, struct why *why)
+enum err memory_issued_list(void *self, const struct issued_filter *filter, issued_each each,
+	void *arg, struct why *why)
 {
 	struct memory *m = self;
 	size_t left = filter->limit;
@@ -151,7 +155,8 @@ static enum err bump_revision(struct memory *m, struct why *why)
 	return rows_change(&m->rows, ROWS_REVISION, old, row, why);
 }
 
-enum err memory_issued_revoke(void *self, struct span serial, uint8_t reason, int64_t now_s, struct why *why)
+enum err memory_issued_revoke(void *self, struct span serial, uint8_t reason, int64_t now_s,
+	struct why *why)
 {
 	struct memory *m = self;
 	struct row *old = NULL;

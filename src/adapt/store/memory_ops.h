@@ -16,18 +16,28 @@ MUST_CHECK enum err memory_writable(const struct memory *m, struct why *why);
 MUST_CHECK enum err memory_no_room(struct why *why);
 
 enum err memory_enrolee_add(void *self, const struct enrolee *e, struct why *why);
-enum err memory_enrolee_set_state(void *self, const char *id, enum enrolee_state state, int64_t now_s, struct why *why);
+enum err memory_enrolee_set_state(void *self, const char *id, enum enrolee_state state,
+	int64_t now_s, struct why *why);
 enum err memory_enrolee_remove(void *self, const char *id, int64_t now_s, struct why *why);
-enum err memory_enrolee_find(void *self, const char *id, struct arena *arena, struct enrolee *out, struct why *why);
-enum err memory_enrolee_list(void *self, const struct enrolee_filter *filter, enrolee_each each, void *arg, struct why *why);
-enum err memory_credential_add(void *self, const char *enrolee_id, const struct credential *c, struct why *why);
-enum err memory_credential_list(void *self, const char *enrolee_id, credential_each each, void *arg, struct why *why);
-enum err memory_credential_match(void *self, enum credential_kind kind, const char *value, credential_each each, void *arg, struct why *why);
+enum err memory_enrolee_find(void *self, const char *id, struct arena *arena, struct enrolee *out,
+	struct why *why);
+enum err memory_enrolee_list(void *self, const struct enrolee_filter *filter, enrolee_each each,
+	void *arg, struct why *why);
+enum err memory_credential_add(void *self, const char *enrolee_id, const struct credential *c,
+	struct why *why);
+enum err memory_credential_list(void *self, const char *enrolee_id, credential_each each,
+	void *arg, struct why *why);
+enum err memory_credential_match(void *self, enum credential_kind kind, const char *value,
+	credential_each each, void *arg, struct why *why);
 
 enum err memory_issued_add(void *self, const struct issued *i, struct why *why);
-enum err memory_issued_find(void *self, struct span serial, struct arena *arena, struct issued *out, struct why *why);
-enum err memory_issued_by_nonce(void *self, struct span nonce, struct arena *arena, struct issued *out, struct why *why);
-enum err memory_issued_list(void *self, const struct issued_filter *filter, issued_each each, void *arg, struct why *why);
-enum err memory_issued_revoke(void *self, struct span serial, uint8_t reason, int64_t now_s, struct why *why);
+enum err memory_issued_find(void *self, struct span serial, struct arena *arena,
+	struct issued *out, struct why *why);
+enum err memory_issued_by_nonce(void *self, struct span nonce, struct arena *arena,
+	struct issued *out, struct why *why);
+enum err memory_issued_list(void *self, const struct issued_filter *filter, issued_each each,
+	void *arg, struct why *why);
+enum err memory_issued_revoke(void *self, struct span serial, uint8_t reason, int64_t now_s,
+	struct why *why);
 enum err memory_revoked_list(void *self, int64_t now_s, issued_each each, void *arg, struct why *why);
 enum err memory_revocation_revision(void *self, uint64_t *out, struct why *why);

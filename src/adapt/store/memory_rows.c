@@ -133,7 +133,8 @@ static void replace(struct rows *r, enum rows_table table, const struct row *out
 	}
 }
 
-enum err rows_change(struct rows *r, enum rows_table table, struct row *out, struct row *in, struct why *why)
+enum err rows_change(struct rows *r, enum rows_table table, struct row *out, struct row *in,
+	struct why *why)
 {
 	void *rows = r->tables[table].at;
 	void *log = r->log;

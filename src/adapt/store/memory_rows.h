@@ -63,7 +63,8 @@ size_t rows_seek(const struct rows *r, enum rows_table table, struct span key);
 size_t rows_after(const struct rows *r, enum rows_table table, struct span key);
 struct row *rows_find(const struct rows *r, enum rows_table table, struct span key);
 /* Takes `in` (NULL: none) and puts it in the place of `out` (NULL: none; else of the same key). ERR_NOMEM: nothing changed. */
-MUST_CHECK enum err rows_change(struct rows *r, enum rows_table table, struct row *out, struct row *in, struct why *why);
+MUST_CHECK enum err rows_change(struct rows *r, enum rows_table table, struct row *out,
+	struct row *in, struct why *why);
 /* Walks the log back to that length. */
 void rows_undo(struct rows *r, size_t log_n);
 /* Forgets the log. */

@@ -297,7 +297,8 @@ enum err store_sqlite_open_with(const char *path, enum store_sqlite_mode mode,
 	return OK;
 }
 
-enum err store_sqlite_open(const char *path, enum store_sqlite_mode mode, struct store **out, struct why *why)
+enum err store_sqlite_open(const char *path, enum store_sqlite_mode mode, struct store **out,
+	struct why *why)
 {
 	return store_sqlite_open_with(path, mode, &STORE_SQLITE_OPTIONS, out, why);
 }

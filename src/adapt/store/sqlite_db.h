@@ -88,7 +88,8 @@ void db_bind_number(sqlite3_stmt *s, int at, int64_t number);
 /* True: a row is there. False: *err is OK (no more rows) or the failure. */
 bool db_row(struct db *db, sqlite3_stmt *s, enum err *err, const char *doing, struct why *why);
 /* Runs what yields no row. *changed_out (may be NULL): rows written, -1 for a broken constraint. */
-MUST_CHECK enum err db_run(struct db *db, sqlite3_stmt *s, int *changed_out, const char *doing, struct why *why);
+MUST_CHECK enum err db_run(struct db *db, sqlite3_stmt *s, int *changed_out, const char *doing,
+	struct why *why);
 
 const char *db_text(sqlite3_stmt *s, int at); /* until the next row; never NULL */
 struct span db_bytes(sqlite3_stmt *s, int at);
@@ -106,8 +107,10 @@ struct db_enrolee {
 	int64_t number;
 	int state;
 };
-MUST_CHECK enum err db_enrolee_find(struct db *db, const char *id, struct db_enrolee *out, struct why *why);
-MUST_CHECK enum err db_enrolee_name(struct db *db, const char *id, int64_t *number_out, struct why *why);
+MUST_CHECK enum err db_enrolee_find(struct db *db, const char *id, struct db_enrolee *out,
+	struct why *why);
+MUST_CHECK enum err db_enrolee_name(struct db *db, const char *id, int64_t *number_out,
+	struct why *why);
 
 /* sqlite_schema.c */
 enum { DB_APPLICATION_ID = 0x4f4d4546, DB_VERSION = 1 }; /* "OMEF" */

@@ -49,10 +49,12 @@ static enum err enrolee_add(void *self, const struct enrolee *e, struct why *why
 	TRY(db_run(db, s, &changed, "add an enrolee", why));
 	if (changed < 0)
 		return entity_taken(db, e, why);
-	return db_totals_add(db, (struct db_totals){.enrolees = 1, .disabled = e->state == ENROLEE_DISABLED}, why);
+	return db_totals_add(db, (struct db_totals){.enrolees = 1,
+		.disabled = e->state == ENROLEE_DISABLED}, why);
 }
 
-static enum err enrolee_set_state(void *self, const char *id, enum enrolee_state state, int64_t now_s, struct why *why)
+static enum err enrolee_set_state(void *self, const char *id, enum enrolee_state state,
+	int64_t now_s, struct why *why)
 {
 	struct db *db = self;
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
@@ -72,7 +74,8 @@ static enum err enrolee_set_state(void *self, const char *id, enum enrolee_state
 	return delta.disabled ? db_totals_add(db, delta, why) : OK;
 }
 
-static enum err no_valid_cert(struct db *db, const char *id, int64_t number, int64_t now_s, struct why *why)
+static enum err no_valid_cert(struct db *db, const char *id, int64_t number, int64_t now_s,
+	struct why *why)
 {
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
 	enum err err = OK;
@@ -107,7 +110,8 @@ static enum err enrolee_remove(void *self, const char *id, int64_t now_s, struct
 	TRY(run_on(db, SQL_ENROLEE_DROP, old.number, &dropped, why));
 	if (dropped != 1) /* its certificates still name it */
 		TRY(run_on(db, SQL_ENROLEE_BURY, old.number, NULL, why));
-	return db_totals_add(db, (struct db_totals){.enrolees = -1, .disabled = -(old.state == ENROLEE_DISABLED)}, why);
+	return db_totals_add(db, (struct db_totals){.enrolees = -1,
+		.disabled = -(old.state == ENROLEE_DISABLED)}, why);
 }
 
 static struct enrolee enrolee_at(sqlite3_stmt *s)
@@ -124,7 +128,8 @@ static struct enrolee enrolee_at(sqlite3_stmt *s)
 	};
 }
 
-static enum err enrolee_find(void *self, const char *id, struct arena *arena, struct enrolee *out, struct why *why)
+static enum err enrolee_find(void *self, const char *id, struct arena *arena, struct enrolee *out,
+	struct why *why)
 {
 	struct db *db = self;
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
@@ -146,7 +151,8 @@ static enum err enrolee_find(void *self, const char *id, struct arena *arena, st
 	return OK;
 }
 
-static enum err enrolee_list(void *self, const struct enrolee_filter *filter, enrolee_each each, void *arg, struct why *why)
+static enum err enrolee_list(void *self, const struct enrolee_filter *filter, enrolee_each each,
+	void *arg, struct why *why)
 {
 	struct db *db = self;
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
@@ -167,7 +173,8 @@ static enum err enrolee_list(void *self, const struct enrolee_filter *filter, en
 	return err;
 }
 
-static enum err credential_taken(struct db *db, const struct credential *c, int64_t anchor, struct why *why)
+static enum err credential_taken(struct db *db, const struct credential *c, int64_t anchor,
+	struct why *why)
 {
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
 	enum err err = OK;
@@ -183,7 +190,8 @@ static enum err credential_taken(struct db *db, const struct credential *c, int6
 	return db_fail(db, SQLITE_CONSTRAINT, "add a credential", why);
 }
 
-static enum err credential_add(void *self, const char *enrolee_id, const struct credential *c, struct why *why)
+static enum err credential_add(void *self, const char *enrolee_id, const struct credential *c,
+	struct why *why)
 {
 	struct db *db = self;
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
@@ -204,7 +212,8 @@ static enum err credential_add(void *self, const char *enrolee_id, const struct 
 	return changed < 0 ? credential_taken(db, c, anchor, why) : OK;
 }
 
-static enum err credentials_each(struct db *db, sqlite3_stmt *s, credential_each each, void *arg, struct why *why)
+static enum err credentials_each(struct db *db, sqlite3_stmt *s, credential_each each, void *arg,
+	struct why *why)
 {
 	enum err err = OK;
 
@@ -221,7 +230,8 @@ static enum err credentials_each(struct db *db, sqlite3_stmt *s, credential_each
 	return err;
 }
 
-static enum err credential_list(void *self, const char *enrolee_id, credential_each each, void *arg, struct why *why)
+static enum err credential_list(void *self, const char *enrolee_id, credential_each each,
+	void *arg, struct why *why)
 {
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
 
@@ -230,7 +240,8 @@ static enum err credential_list(void *self, const char *enrolee_id, credential_e
 	return credentials_each(self, s, each, arg, why);
 }
 
-static enum err credential_match(void *self, enum credential_kind kind, const char *value, credential_each each, void *arg, struct why *why)
+static enum err credential_match(void *self, enum credential_kind kind, const char *value,
+	credential_each each, void *arg, struct why *why)
 {
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
 

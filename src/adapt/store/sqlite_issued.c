@@ -13,7 +13,8 @@ static enum err no_cert(struct span serial, struct why *why)
 }
 
 /* The borrowed row of that serial or nonce in *s; false when there is none or *err is set. */
-static bool seek(struct db *db, enum sql sql, struct span key, sqlite3_stmt **s, enum err *err, struct why *why)
+static bool seek(struct db *db, enum sql sql, struct span key, sqlite3_stmt **s, enum err *err,
+	struct why *why)
 {
 	*err = db_statement(db, sql, s, why);
 	if (*err != OK)
@@ -101,7 +102,8 @@ static enum err copy_out(struct issued i, struct arena *arena, struct issued *ou
 	return OK;
 }
 
-static enum err issued_find(void *self, struct span serial, struct arena *arena, struct issued *out, struct why *why)
+static enum err issued_find(void *self, struct span serial, struct arena *arena,
+	struct issued *out, struct why *why)
 {
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
 	enum err err = OK;
@@ -112,7 +114,8 @@ static enum err issued_find(void *self, struct span serial, struct arena *arena,
 	return err != OK ? err : no_cert(serial, why);
 }
 
-static enum err issued_by_nonce(void *self, struct span nonce, struct arena *arena, struct issued *out, struct why *why)
+static enum err issued_by_nonce(void *self, struct span nonce, struct arena *arena,
+	struct issued *out, struct why *why)
 {
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
 	enum err err = OK;
@@ -122,7 +125,8 @@ static enum err issued_by_nonce(void *self, struct span nonce, struct arena *are
 	return err != OK ? err : WHY(why, STORE_NO_CERT, "", "challenge nonce: want a certificate issued for it");
 }
 
-static enum err issued_list(void *self, const struct issued_filter *filter, issued_each each, void *arg, struct why *why)
+static enum err issued_list(void *self, const struct issued_filter *filter, issued_each each,
+	void *arg, struct why *why)
 {
 	struct db *db = self;
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
@@ -150,7 +154,8 @@ static enum err issued_list(void *self, const struct issued_filter *filter, issu
 	return err;
 }
 
-static enum err issued_revoke(void *self, struct span serial, uint8_t reason, int64_t now_s, struct why *why)
+static enum err issued_revoke(void *self, struct span serial, uint8_t reason, int64_t now_s,
+	struct why *why)
 {
 	struct db *db = self;
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;

@@ -58,7 +58,8 @@ static enum err secret_put(void *self, const char *name, struct span sealed, str
 	return db_run(db, s, NULL, "store a secret", why);
 }
 
-static enum err secret_get(void *self, const char *name, struct arena *arena, struct span *out, struct why *why)
+static enum err secret_get(void *self, const char *name, struct arena *arena, struct span *out,
+	struct why *why)
 {
 	struct db *db = self;
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
@@ -113,7 +114,8 @@ static enum err audit_add(void *self, const struct audit_row *row, struct why *w
 	return OK;
 }
 
-static enum err audit_list(void *self, uint64_t from_seq, size_t limit, audit_each each, void *arg, struct why *why)
+static enum err audit_list(void *self, uint64_t from_seq, size_t limit, audit_each each,
+	void *arg, struct why *why)
 {
 	struct db *db = self;
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;

@@ -74,7 +74,8 @@ enum err master_load(const char *source, struct secret *out, struct why *why)
 	return parse(buf_span(&text), buf_text(&path), out, why);
 }
 
-enum err key_file_passphrase(const struct secret *master, const char *label, struct secret *out, struct why *why)
+enum err key_file_passphrase(const struct secret *master, const char *label, struct secret *out,
+	struct why *why)
 {
 	struct secret raw OWNED_SECRET = {.n = MASTER_SIZE};
 	char purpose[96];
