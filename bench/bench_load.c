@@ -121,6 +121,7 @@ static SSL *open_connection(const struct load *l, SSL_CTX *ctx, int *fd_out)
 		return NULL;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	SSL_set_connect_state(ssl);
 	SSL_set_fd(ssl, fd);
 	char name[] = "localhost"; /* not const: the macro casts it so */
 	SSL_set_tlsext_host_name(ssl, name);

@@ -16,6 +16,7 @@ cmake --build build/release --target openmef enrolee
 bin=$top/build/release/src
 
 dir=${DEMO_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/openmef-demo.XXXXXX")}
+mkdir -p "$dir"
 mef=$dir/mef
 server=
 stop() { [ -z "$server" ] || kill -TERM "$server" 2>/dev/null || true; [ -z "$server" ] || wait "$server" || true; }
