@@ -125,7 +125,8 @@ void agent_free(struct agent *a)
 
 static void fail(struct agent *a, const struct why *why)
 {
-	a->failure = *why;
+	if (a->state != STATE_FAILED)
+		a->failure = *why;
 	a->state = STATE_FAILED;
 }
 
