@@ -264,6 +264,7 @@ static void on_stop(void *arg)
 
 	if (s->stopping) {
 		log_event(LOG_WARN_, "killing all roles", NULL);
+		s->status = 1;
 		for (struct generation *g = s->generations; g; g = g->next)
 			generation_kill(g);
 		return;
