@@ -39,6 +39,7 @@ struct flight {
 	struct held *held_first, **held_last;
 	size_t held_n;
 	struct loop_timer *patience;
+	struct loop_timer *alone; /* runs while there is no registrar after there was one */
 	struct buf frame; /* kept for its memory */
 };
 
@@ -191,6 +192,14 @@ static void drop_link(struct link *l)
 	}
 	ipc_free(l->channel);
 	mem_free(l);
+	if (!f->links)
+		loop_timer_set(f->alone, FRONT_ALONE_MS);
+}
+
+static void on_alone(void *arg)
+{
+	log_event(LOG_WARN_, "no registrar any more", NULL);
+	loop_stop(((struct flight *)arg)->loop);
 }
 
 static void on_closed(void *arg, const struct why *why)
@@ -235,6 +244,7 @@ void flight_connect(struct flight *f, int fd)
 	}
 	l->next = f->links;
 	f->links = l;
+	loop_timer_stop(f->alone);
 	release_held(f, true);
 }
 
@@ -249,8 +259,10 @@ enum err flight_new(struct loop *l, struct flight **out, struct why *why)
 	f->held_last = &f->held_first;
 	f->frame = BUF(CALL_FRAME_MAX);
 	enum err err = loop_timer_new(l, on_impatient, f, &f->patience, why);
+	if (err == OK)
+		err = loop_timer_new(l, on_alone, f, &f->alone, why);
 	if (err != OK)
-		mem_free(f);
+		flight_free(f);
 	else
 		*out = f;
 	return err;
@@ -274,6 +286,7 @@ void flight_free(struct flight *f)
 		mem_free(h);
 	}
 	loop_timer_free(f->patience);
+	loop_timer_free(f->alone);
 	buf_fini(&f->frame);
 	mem_free(f->slots);
 	mem_free(f);

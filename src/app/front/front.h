@@ -11,6 +11,9 @@ enum {
 	FRONT_WAIT_MS = 2000,       /* how long: a restart takes a tenth of that */
 	FRONT_FLIGHT_MAX = 20000,   /* calls sent and not answered: twice the default connections */
 	FRONT_RETRY_S = 1,
+	/* Without any registrar for that long this front is one that a registrar hung up on: the parent starts
+	 * a better one. Longer than the parent ever waits before it starts a registrar again. */
+	FRONT_ALONE_MS = 30 * 1000,
 };
 
 struct flight; /* flight.c: what was sent and is not answered */
