@@ -36,6 +36,7 @@ elseif(OMEF_FLAVOUR STREQUAL fuzz)
 	add_link_options(-fsanitize=${sanitizers})
 elseif(OMEF_FLAVOUR STREQUAL cov)
 	add_compile_options(-O0 --coverage)
+	add_compile_definitions(OMEF_COVERAGE) # the sandbox lets the counters be written
 	add_link_options(--coverage)
 else()
 	add_compile_options(-Og)
