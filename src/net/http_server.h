@@ -2,32 +2,48 @@
 /*
  * Listening sockets to calls: accepts, runs the TLS handshake, frames HTTP/1.1, hands each request to
  * one function and writes its reply. Knows nothing of EST. Limits are named here and tested.
+ *
+ * A source past its limit is closed at once, before its handshake. When all connections are taken, the one
+ * that has been idle longest makes room; if none is idle, the new one is closed at once: a handshake only
+ * to say 503 would cost more than the request. Requests that come pipelined are handled one by one, in
+ * order. A request that cannot be read is answered with its status and a reason, then closed.
+ * With no connection open there is no timer and no wake-up.
  */
 #include "net/loop.h"
 #include "net/tls.h"
 #include "wire/call.h"
 
-struct http_limits {
+struct http_limits { /* 0: the default */
 	unsigned int connections;            /* in all, default 10000 */
-	unsigned int connections_per_source; /* per address, default 256 */
+	unsigned int connections_per_source; /* per IPv4 address or IPv6 /64, default 256 */
 	int64_t handshake_ms;                /* default 10 s */
-	int64_t request_ms;                  /* first byte to last byte of a request, default 30 s */
+	int64_t request_ms;                  /* first byte to last byte of a request, default 30 s; then 408. Also
+	                                      * for each 64 KiB of a reply that the client takes */
 	int64_t idle_ms;                     /* between requests, default 60 s */
-	size_t body_max;
+	size_t body_max;                     /* default CALL_BODY_MAX, never more */
 };
 
 struct http_server;
 /* One request under way; stays valid until answered, also when its connection is gone. */
 struct http_exchange;
 
+/* call is borrowed until the handler returns. The handler may reply at once or at any later time. */
 typedef void (*http_handler)(void *arg, struct http_exchange *x, const struct call *call);
 
+/* limits NULL: all defaults. */
 MUST_CHECK enum err http_server_new(struct loop *l, const struct http_limits *limits, http_handler handler, void *arg,
 	struct http_server **out, struct why *why);
-/* Takes a listening socket; tls NULL: plain HTTP. */
+/* Takes a listening socket, also when it fails; tls NULL: plain HTTP. tls must outlive the server. */
 MUST_CHECK enum err http_server_listen(struct http_server *s, int fd, struct tls_server *tls, struct why *why);
-/* Exactly once for each exchange. */
+/* Exactly once for each exchange; dropped when the connection is gone. */
 void http_exchange_reply(struct http_exchange *x, const struct reply *reply);
-/* Stops accepting, closes idle connections, answers what is under way, then calls done. */
+/* The same with the reason as a text body, by the status of its kind. retry_after_s 0: no such field. */
+void http_exchange_refuse(struct http_exchange *x, const struct why *why, uint32_t retry_after_s);
+/*
+ * Stops accepting, closes idle connections, answers what is under way, then calls done (from the loop,
+ * never from inside this call). After limit_ms what is left is cut. The server stays to be freed.
+ */
 void http_server_drain(struct http_server *s, int64_t limit_ms, loop_fn done, void *arg);
+unsigned int http_server_connections(const struct http_server *s);
+/* Not from inside the handler. Exchanges that are still open may be answered later, into nothing. */
 void http_server_free(struct http_server *s);

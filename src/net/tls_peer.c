@@ -56,7 +56,7 @@ enum err tls_failure(SSL *ssl, struct why *why)
 		ERR_clear_error();
 		return why->kind;
 	}
-	if (code == 0)
+	if (code == 0 || ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
 		return WHY(why, TLS_HANDSHAKE, "", "handshake: the client closed the connection");
 	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) > SSL_AD_REASON_OFFSET)
 		return WHY(why, TLS_HANDSHAKE, "", "handshake: the client refused it: %s", tls_reason());

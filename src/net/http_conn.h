@@ -1,0 +1,110 @@
+#pragma once
+/* Inner part of http_server.h: connections, their deadlines and their sources. */
+#include "net/http_server.h"
+#include "net/http_source.h"
+#include "wire/http.h"
+
+/* A connection is always in exactly one state, and in the queue of that state. */
+enum conn_state {
+	CONN_HANDSHAKE,
+	CONN_IDLE,    /* between requests */
+	CONN_REQUEST, /* part of a request was read */
+	CONN_WAIT,    /* the handler has it */
+	CONN_WRITE,
+	CONN_LINGER,  /* all was said; what the client still sends is thrown away */
+	CONN_STATES,
+};
+
+enum {
+	HTTP_LINGER_MS = 2000,
+	HTTP_FIRST_MS = 2000, /* a drain's patience with a client that connected and asked nothing yet */
+	HTTP_LINGER_BYTES = 256 * 1024, /* what is thrown away before the connection is cut */
+	HTTP_WRITE_STEP = 64 * 1024,    /* a reply that moves this much gets a new deadline */
+	HTTP_TURN_READS = 16,           /* reads of one connection before others have their turn */
+	HTTP_READ_SIZE = 16 * 1024,     /* one TLS record */
+};
+
+struct http_conn {
+	struct http_server *server;
+	struct http_conn *prev, *next; /* in the queue of its state */
+	int64_t deadline_ms;
+	enum conn_state state;
+	int fd;
+	SSL *ssl; /* NULL: plain */
+	struct loop_watch *watch;
+	struct http_parser *parser;
+	struct http_source *source;
+	struct http_exchange *exchange; /* CONN_WAIT */
+	struct buf rest; /* read ahead of the request under way */
+	struct buf out;
+	size_t out_at, out_mark; /* written, and at the last new deadline */
+	size_t lingered;
+	unsigned int reads; /* in this turn */
+	bool running;       /* http_conn_run is on the stack */
+	bool dead;          /* to be freed when it returns */
+	bool tls_broken;    /* no close_notify any more */
+	bool close_after;   /* the reply under way is the last */
+	bool answered;      /* had a reply already */
+	bool linger;        /* the client may still be sending */
+	bool peer_known;
+	struct peer peer;
+};
+
+struct http_exchange {
+	struct http_conn *conn; /* NULL: gone */
+	bool head_only, keep_alive;
+};
+
+struct conn_queue {
+	struct http_conn *first, *last;
+	int64_t limit_ms; /* 0: no deadline */
+};
+
+struct http_listener {
+	struct http_server *server;
+	struct http_listener *next;
+	int fd;
+	struct tls_server *tls;
+	struct loop_watch *watch;
+};
+
+struct http_server {
+	struct loop *loop;
+	http_handler handler;
+	void *arg;
+	struct http_limits limits;
+	struct http_listener *listeners;
+	struct http_sources *sources;
+	struct conn_queue queues[CONN_STATES];
+	unsigned int connections;
+	struct loop_timer *timer; /* armed for armed_ms when armed_ms > 0 */
+	int64_t armed_ms;
+	bool paused; /* no descriptors left: listeners wait for the timer */
+	bool draining;
+	struct loop_timer *drain_timer;
+	loop_fn drained;
+	void *drained_arg;
+	int64_t log_second; /* at most LOG_PER_S lines in it */
+	unsigned int log_lines, log_dropped;
+	uint8_t scratch[HTTP_READ_SIZE];
+};
+
+/* http_conn.c. fd and address belong to the new connection; on failure they are the caller's. */
+MUST_CHECK enum err http_conn_new(struct http_server *s, int fd, struct tls_server *tls, const char *address,
+	struct http_source *source, struct why *why);
+void http_conn_expire(struct http_conn *c); /* its deadline has come */
+void http_conn_close(struct http_conn *c);  /* politely; may free it */
+void http_conn_cut(struct http_conn *c);    /* at once; may free it */
+
+/* http_queue.c */
+int64_t http_now_ms(void);
+void http_queue_enter(struct http_conn *c, enum conn_state state); /* not for the first time: see next */
+void http_queue_add(struct http_conn *c, enum conn_state state);
+void http_queue_remove(struct http_conn *c);
+void http_queue_expire(void *server); /* for the timer */
+void http_queue_wake(struct http_server *s, int64_t after_ms); /* the timer fires then at the latest */
+
+/* http_server.c */
+void http_server_gone(struct http_server *s, struct http_source *source); /* a connection was freed */
+void http_server_log(struct http_server *s, enum err kind, const char *event, const char *address, const struct why *why);
+void http_server_resume(struct http_server *s);
