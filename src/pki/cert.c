@@ -16,14 +16,21 @@ static enum err bad(const char *clause, const char *what, struct why *why)
 	return WHY(why, CERT_SYNTAX, clause, "%s: want it in DER as the clause says, have other bytes", what);
 }
 
-static enum err parse_version(struct der *tbs, struct why *why)
+/*
+ * Version 1 is what small makers' tools write for factory certificates: no extensions, so never a CA
+ * and no names; good for being pinned or known by its subject.
+ */
+static enum err parse_version(struct der *tbs, bool *is_v3_out, struct why *why)
 {
+	*is_v3_out = der_peek(tbs) == (DER_CONTEXT | 0x20 | 0);
+	if (!*is_v3_out)
+		return OK;
 	struct der outer = der_enter(tbs, DER_CONTEXT | 0x20 | 0);
 	struct span version = der_take_uint(&outer);
 
-	/* RFC 5280 4.1.2.1: version is 3 (written as 2) when extensions are present */
+	/* RFC 5280 4.1.2.1: 3 (written as 2) when extensions are present, 1 (left out) when none are */
 	if (!der_done(&outer) || version.n != 1 || version.p[0] != 2)
-		return WHY(why, CERT_SYNTAX, "RFC 5280 4.1.2.1", "version: want 3, have another");
+		return WHY(why, CERT_SYNTAX, "RFC 5280 4.1.2.1", "version: want 3, or 1 without extensions, have another");
 	return OK;
 }
 
@@ -175,8 +182,9 @@ static enum err parse_tbs(struct span body, struct span outer_alg, struct cert *
 {
 	struct der tbs = der_init(body);
 	struct der_item unique_id = {0};
+	bool is_v3 = false;
 
-	TRY(parse_version(&tbs, why));
+	TRY(parse_version(&tbs, &is_v3, why));
 	TRY(parse_serial(&tbs, out, why));
 	/* RFC 5280 4.1.2.3: the same algorithm inside and outside of what is signed */
 	if (!span_equal(der_take(&tbs, DER_SEQUENCE).all, outer_alg))
@@ -192,9 +200,11 @@ static enum err parse_tbs(struct span body, struct span outer_alg, struct cert *
 	out->spki = der_take(&tbs, DER_SEQUENCE).all;
 	if (tbs.bad)
 		return bad("RFC 5280 4.1.2.7", "subjectPublicKeyInfo", why);
-	der_take_if(&tbs, DER_CONTEXT | 1, &unique_id);
-	der_take_if(&tbs, DER_CONTEXT | 2, &unique_id);
-	if (der_more(&tbs))
+	if (is_v3) {
+		der_take_if(&tbs, DER_CONTEXT | 1, &unique_id);
+		der_take_if(&tbs, DER_CONTEXT | 2, &unique_id);
+	}
+	if (is_v3 && der_more(&tbs))
 		TRY(parse_extensions(&tbs, out, why));
 	return der_done(&tbs) ? OK : bad("RFC 5280 4.1.2", "tbsCertificate", why);
 }

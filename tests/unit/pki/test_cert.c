@@ -8,6 +8,7 @@
 /* A certificate written by hand, so that each field can be wrong; its signature is no signature. */
 struct shape {
 	int version;
+	bool no_extensions;
 	struct span serial_der; /* whole INTEGER */
 	struct span inner_alg;
 	const char *not_before;
@@ -44,10 +45,12 @@ static void shape_write(const struct shape *s, struct buf *out)
 	der_close(out, validity);
 	buf_put(out, name, sizeof(name));
 	buf_put(out, spki, sizeof(spki));
-	size_t wrap = der_open(out, 0xa3), list = der_open(out, DER_SEQUENCE);
-	buf_put_span(out, s->extensions);
-	der_close(out, list);
-	der_close(out, wrap);
+	if (!s->no_extensions) {
+		size_t wrap = der_open(out, 0xa3), list = der_open(out, DER_SEQUENCE);
+		buf_put_span(out, s->extensions);
+		der_close(out, list);
+		der_close(out, wrap);
+	}
 	der_close(out, tbs);
 	buf_put(out, alg, sizeof(alg));
 	der_put_bits(out, BYTES("\x01\x02\x03"), 0);
@@ -135,12 +138,21 @@ static void octets_behind_the_certificate_are_refused(void **state)
 	refused(shape_parse(&s, &c, &refusal), CERT_SYNTAX);
 }
 
-/* RFC 5280 4.1.2.1: version 3 */
-static void versions_one_and_two_are_refused(void **state)
+/* RFC 5280 4.1.2.1: version 3, or 1 where there are no extensions */
+static void version_one_is_read_without_extensions_only(void **state)
 {
 	struct shape s = shape_good();
 	struct cert c;
+	struct why why = {0};
 
+	s.no_extensions = true;
+	s.version = -1;
+	must(shape_parse(&s, &c, &why));
+	assert_false(c.is_ca);
+	assert_int_equal(c.san.n, 0);
+	s.version = 1;
+	refused(shape_parse(&s, &c, &refusal), CERT_SYNTAX);
+	s.no_extensions = false;
 	s.version = 1;
 	refused(shape_parse(&s, &c, &refusal), CERT_SYNTAX);
 	s.version = -1;
@@ -410,7 +422,7 @@ int main(void)
 		cmocka_unit_test(every_field_of_a_built_certificate_is_found),
 		cmocka_unit_test(no_truncated_certificate_is_read),
 		cmocka_unit_test(octets_behind_the_certificate_are_refused),
-		cmocka_unit_test(versions_one_and_two_are_refused),
+		cmocka_unit_test(version_one_is_read_without_extensions_only),
 		cmocka_unit_test(a_serial_of_twenty_octets_is_read_and_one_past_it_refused),
 		cmocka_unit_test(unequal_algorithms_and_impossible_dates_are_refused),
 		cmocka_unit_test(a_repeated_extension_is_refused),
