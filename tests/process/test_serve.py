@@ -138,12 +138,14 @@ def idle_means_idle(s):
 		with open(f"/proc/{pid}/status") as f:
 			return [line for line in f if line.startswith("voluntary_ctxt_switches")][0]
 
-	pids = [*s.roles().values(), s.process.pid]
-
 	def quiet():
-		before = [wakes(p) for p in pids]
-		time.sleep(3)
-		return before == [wakes(p) for p in pids]
+		pids = [*s.roles().values(), s.process.pid]
+		try:
+			before = [wakes(p) for p in pids]
+			time.sleep(3)
+			return before == [wakes(p) for p in pids]
+		except OSError: # a role of the generation before was still ending
+			return False
 
 	wait_for(quiet, "no wake-ups while idle")
 
