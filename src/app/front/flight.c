@@ -268,22 +268,22 @@ enum err flight_new(struct loop *l, struct flight **out, struct why *why)
 	return err;
 }
 
-/* The server, and with it every exchange, is gone by now. */
+/* The server is gone by now, and its exchanges are answered into nothing, which frees them. */
 void flight_free(struct flight *f)
 {
 	if (!f)
 		return;
+	for (uint32_t i = 0; i < f->slots_n && f->used; i++) {
+		if (f->slots[i].exchange)
+			answer_later(leave_slot(f, i));
+	}
+	if (f->held_n)
+		release_held(f, false);
 	while (f->links) {
 		struct link *l = f->links;
 		f->links = l->next;
 		ipc_free(l->channel);
 		mem_free(l);
-	}
-	while (f->held_first) {
-		struct held *h = f->held_first;
-		f->held_first = h->next;
-		buf_fini(&h->frame);
-		mem_free(h);
 	}
 	loop_timer_free(f->patience);
 	loop_timer_free(f->alone);

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "unit/net/certs.h"
+#include "unit/net/client.h"
 
 /*
  * The server runs in this process, the client of each test in a child that speaks over loopback with
@@ -196,89 +197,11 @@ static void run_client(int (*client)(void))
 		fail_msg("the client did not see what it wanted");
 }
 
-/* ---- what clients do; every fault ends the child ---- */
-
-static void want(bool truth, const char *what)
-{
-	if (truth)
-		return;
-	fprintf(stderr, "client wants: %s\n", what);
-	_exit(1);
-}
-
-static int dial(void)
-{
-	struct sockaddr_in to = {
-		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(site.port)};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	want(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0, "to connect");
-	return fd;
-}
-
-static void say(int fd, const char *text)
-{
-	want(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text), "to send");
-}
-
-/* One whole reply, by its Content-Length (none for HEAD). Bytes past it stay in the socket. */
-static char *hear_head(int fd)
-{
-	static char text[8192];
-	size_t n = 0;
-
-	while (n < sizeof(text) - 1) {
-		ssize_t got = recv(fd, text + n, 1, 0);
-		want(got == 1, "a reply");
-		text[++n] = '\0';
-		if (n >= 4 && memcmp(text + n - 4, "\r\n\r\n", 4) == 0)
-			return text;
-	}
-	return text;
-}
-
-static char *hear(int fd)
-{
-	char *text = hear_head(fd);
-	const char *length = strstr(text, "Content-Length: ");
-	size_t n = length ? strtoul(length + 16, NULL, 10) : 0, head = strlen(text);
-
-	want(head + n < 8192, "a reply that fits");
-	for (size_t i = 0; i < n; i++) {
-		want(recv(fd, text + head + i, 1, 0) == 1, "a whole body");
-		text[head + i + 1] = '\0';
-	}
-	return text;
-}
-
-static void want_in(const char *text, const char *part)
-{
-	if (strstr(text, part))
-		return;
-	fprintf(stderr, "client wants \"%s\" in:\n%s\n", part, text);
-	_exit(1);
-}
-
-static void want_end(int fd)
-{
-	char byte;
-
-	want(recv(fd, &byte, 1, 0) <= 0, "the connection to be closed");
-	close(fd);
-}
-
-static void rest_ms(long ms)
-{
-	usleep((useconds_t)ms * 1000);
-}
-
-#define GET(path) "GET " path " HTTP/1.1\r\nHost: mef\r\n"
-
 /* ---- tests ---- */
 
 static int client_keeps_alive(void)
 {
-	int fd = dial();
+	int fd = dial(site.port);
 
 	for (int i = 0; i < 3; i++) {
 		say(fd, GET("/a") "\r\n");
@@ -290,7 +213,7 @@ static int client_keeps_alive(void)
 	say(fd, GET("/b") "Connection: close\r\n\r\n");
 	want_in(hear(fd), "Connection: close\r\n");
 	want_end(fd);
-	fd = dial();
+	fd = dial(site.port);
 	say(fd, "GET /old HTTP/1.0\r\n\r\n");
 	want_in(hear(fd), "Connection: close\r\n");
 	want_end(fd);
@@ -309,7 +232,7 @@ static void connection_serves_many_requests(void **state)
 
 static int client_pipelines(void)
 {
-	int fd = dial();
+	int fd = dial(site.port);
 
 	say(fd, GET("/later") "\r\n" GET("/a") "\r\n" GET("/later") "\r\n"
 		"POST /echo HTTP/1.1\r\nHost: mef\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n" GET("/b") "\r\n");
@@ -335,7 +258,7 @@ static void pipelined_requests_are_answered_in_order(void **state)
 static int client_floods(void)
 {
 	enum { N = 3000 };
-	int fd = dial();
+	int fd = dial(site.port);
 	struct buf all = BUF(1 << 20);
 
 	for (int i = 0; i < N; i++)
@@ -359,7 +282,7 @@ static void thousands_of_pipelined_requests_are_answered(void **state)
 
 static int client_asks_for_head(void)
 {
-	int fd = dial();
+	int fd = dial(site.port);
 
 	say(fd, "HEAD /a HTTP/1.1\r\nHost: mef\r\n\r\n");
 	/* RFC 9110 9.3.2: fields as for GET, no body */
@@ -379,7 +302,7 @@ static void head_is_answered_without_body(void **state)
 
 static int client_expects(void)
 {
-	int fd = dial();
+	int fd = dial(site.port);
 
 	/* RFC 9110 10.1.1 */
 	say(fd, "POST /echo HTTP/1.1\r\nHost: mef\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
@@ -412,7 +335,7 @@ static int client_errs(void)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		int fd = dial();
+		int fd = dial(site.port);
 		say(fd, rows[i].request);
 		char *text = hear(fd);
 		want_in(text, rows[i].status);
@@ -436,7 +359,7 @@ static void unreadable_requests_get_status_and_reason(void **state)
 static int client_sends_too_much(void)
 {
 	static char big[200 * 1024];
-	int fd = dial();
+	int fd = dial(site.port);
 
 	say(fd, "POST /echo HTTP/1.1\r\nHost: mef\r\nContent-Length: 2000\r\n\r\n");
 	/* goes on sending although the answer is there: it must still be readable */
@@ -444,7 +367,7 @@ static int client_sends_too_much(void)
 	rest_ms(50);
 	want_in(hear(fd), "HTTP/1.1 413 Content Too Large\r\n");
 	want_end(fd);
-	fd = dial();
+	fd = dial(site.port);
 	say(fd, "POST /echo HTTP/1.1\r\nHost: mef\r\nContent-Length: 1000\r\n\r\n");
 	memset(big, 'x', 1000);
 	big[1000] = '\0';
@@ -464,7 +387,7 @@ static void too_large_a_body_is_refused_readably(void **state)
 
 static int client_drips(void)
 {
-	int fd = dial();
+	int fd = dial(site.port);
 	const char *text = GET("/slow");
 
 	/* one byte each 20 ms never ends in time, although the line is never silent */
@@ -488,10 +411,10 @@ static void slow_request_is_cut_with_408(void **state)
 
 static int client_idles(void)
 {
-	int fd = dial();
+	int fd = dial(site.port);
 
 	want_end(fd);
-	fd = dial();
+	fd = dial(site.port);
 	say(fd, GET("/a") "\r\n");
 	hear(fd);
 	want_end(fd);
@@ -509,13 +432,13 @@ static void idle_connection_is_closed(void **state)
 
 static int client_never_shakes(void)
 {
-	int fd = dial();
+	int fd = dial(site.port);
 
 	want_end(fd);
-	fd = dial();
+	fd = dial(site.port);
 	say(fd, "\x16\x03\x01\x02"); /* the start of a hello */
 	want_end(fd);
-	fd = dial();
+	fd = dial(site.port);
 	say(fd, GET("/plain") "\r\n");
 	want_end(fd);
 	return 0;
@@ -532,17 +455,17 @@ static void handshake_that_does_not_end_is_cut(void **state)
 
 static int client_comes_often(void)
 {
-	int a = dial(), b = dial();
+	int a = dial(site.port), b = dial(site.port);
 
 	say(a, GET("/a") "\r\n");
 	say(b, GET("/b") "\r\n");
 	hear(a);
 	hear(b);
-	int c = dial();
+	int c = dial(site.port);
 	want_end(c); /* one past the limit */
 	close(a);
 	rest_ms(50);
-	c = dial();
+	c = dial(site.port);
 	say(c, GET("/c") "\r\n");
 	want_in(hear(c), "hello /c");
 	return 0;
@@ -558,20 +481,20 @@ static void source_has_no_more_than_its_connections(void **state)
 
 static int client_crowds(void)
 {
-	int a = dial(), b = dial();
+	int a = dial(site.port), b = dial(site.port);
 
 	say(a, GET("/a") "\r\n");
 	hear(a);
 	say(b, GET("/b") "\r\n");
 	hear(b);
-	int c = dial();
+	int c = dial(site.port);
 	say(c, GET("/held") "\r\n");
 	want_end(a); /* idle longest: gives way */
-	int d = dial();
+	int d = dial(site.port);
 	say(d, GET("/held") "\r\n");
 	want_end(b);
 	rest_ms(100); /* until the request of d is read */
-	int e = dial();
+	int e = dial(site.port);
 	want_end(e); /* all are busy */
 	return 0;
 }
@@ -587,7 +510,7 @@ static void idle_connections_make_room_and_busy_ones_do_not(void **state)
 
 static int client_leaves(void)
 {
-	int fd = dial();
+	int fd = dial(site.port);
 
 	say(fd, GET("/later") "\r\n");
 	rest_ms(5);
@@ -595,7 +518,7 @@ static int client_leaves(void)
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(fd);
 	rest_ms(60);
-	fd = dial();
+	fd = dial(site.port);
 	say(fd, GET("/a") "\r\n");
 	want_in(hear(fd), "hello /a");
 	return 0;
@@ -613,7 +536,7 @@ static void reply_to_a_client_that_left_is_dropped(void **state)
 static int client_reads_slowly(void)
 {
 	static char bytes[100 * 1024];
-	int fd = dial();
+	int fd = dial(site.port);
 	size_t all = 0;
 	ssize_t n;
 
@@ -636,7 +559,7 @@ static void large_reply_reaches_a_slow_reader(void **state)
 
 static int client_does_not_read(void)
 {
-	int fd = dial(), small = 4096;
+	int fd = dial(site.port), small = 4096;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	say(fd, GET("/big") "\r\n");
@@ -658,7 +581,7 @@ static void client_that_does_not_read_is_cut(void **state)
 
 static int client_sees_the_end(void)
 {
-	int idle = dial(), half = dial(), busy = dial();
+	int idle = dial(site.port), half = dial(site.port), busy = dial(site.port);
 
 	say(idle, GET("/a") "\r\n");
 	hear(idle);
@@ -704,7 +627,7 @@ static void drain_of_an_empty_server_tells_from_the_loop(void **state)
 
 static int client_is_cut(void)
 {
-	int fd = dial();
+	int fd = dial(site.port);
 
 	say(fd, GET("/cut") "\r\n");
 	want_end(fd);
@@ -724,7 +647,7 @@ static int client_speaks_tls(int version, bool cert)
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 	char name[] = "mef.example", bytes[2048];
 	SSL *ssl;
-	int fd = dial();
+	int fd = dial(site.port);
 
 	SSL_CTX_set_min_proto_version(ctx, version);
 	SSL_CTX_set_max_proto_version(ctx, version);
@@ -792,7 +715,7 @@ static void tls_peer_reaches_the_handler(void **state)
 static int client_has_a_long_agent(void)
 {
 	char text[2048], agent[CALL_AGENT_MAX + 2], media[CALL_MEDIA_MAX + 2];
-	int fd = dial();
+	int fd = dial(site.port);
 
 	memset(agent, 'u', sizeof(agent));
 	agent[sizeof(agent) - 1] = '\0';
