@@ -16,6 +16,8 @@ add_compile_definitions(_DEFAULT_SOURCE OPENSSL_API_COMPAT=30000 OPENSSL_NO_DEPR
 add_compile_options(-Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wswitch-enum
 	-Wno-unused-parameter -fno-common -fno-strict-aliasing -g)
+# Reasons name the file that raised them; where it was built is nobody's business.
+add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 include_directories(BEFORE ${PROJECT_SOURCE_DIR}/src)
 
 set(sanitizers address,undefined)
