@@ -374,6 +374,7 @@ static void a_busy_mef_is_waited_for(void **state)
 		must_run(&d, AGENT_ENROL, ONEM2M);
 		assert_int_equal(d.waits, 3);
 		assert_int_equal(d.waited_s, 3 * 77);
+		assert_int_equal(d.calls, 3 + 3); /* RFC 7030 4.2.3: the same request again, no other */
 	}
 }
 

@@ -172,7 +172,7 @@ static void take_head(struct fetch *f, struct fetch_reply *out)
 	curl_easy_getinfo(f->curl, CURLINFO_CONTENT_TYPE, &media_type);
 	curl_easy_getinfo(f->curl, CURLINFO_RETRY_AFTER, &retry_after);
 	out->status = (unsigned int)status;
-	out->retry_after_s = retry_after;
+	out->retry_after_s = retry_after > 0 ? retry_after : 0; /* a date in the past comes out negative */
 	if (!text_copy(out->media_type, sizeof(out->media_type), span_text(media_type ? media_type : "")))
 		out->media_type[0] = '\0';
 	out->certs = f->server.certs;

@@ -97,7 +97,7 @@ static void anchors_are_bounded(void **state)
 	expect_config(lab, CODE_AGENT_LIMIT);
 }
 
-/* seed 001 8.3.Z.2.2 steps 1 to 3 */
+/* seed 001 8.3.Z.2.2 steps 1-3 */
 static void an_enrolment_goes_step_by_step(void **state)
 {
 	struct lab *lab = *state;
@@ -314,6 +314,25 @@ static void a_spent_challenge_is_replaced_once(void **state)
 	lab_failed(lab, CODE_AGENT_REFUSED, "spent");
 }
 
+/* A request may wait for days and its challenge die each time: each wait earns one fresh challenge. */
+static void each_wait_allows_one_fresh_challenge(void **state)
+{
+	struct lab *lab = *state;
+	const struct est_attrs attrs = lab_attrs(lab);
+
+	lab_to_enrol(lab);
+	for (int i = 0; i < 3; i++) {
+		lab_feed(lab, 202, "", (struct span){NULL, 0});
+		assert_int_equal(lab_next(lab).kind, AGENT_WAIT);
+		agent_feed_waited(lab->agent);
+		lab_feed(lab, 403, "text/plain", span_text("expired"));
+		lab_feed_attrs(lab, &attrs);
+		assert_int_equal(lab_next(lab).method, CALL_POST);
+	}
+	lab_feed(lab, 403, "text/plain", span_text("expired"));
+	lab_failed(lab, CODE_AGENT_REFUSED, "expired");
+}
+
 static void another_wish_in_the_second_csrattrs_makes_another_key(void **state)
 {
 	struct lab *lab = *state;
@@ -443,6 +462,7 @@ int main(void)
 		LAB(a_refusal_without_challenge_is_final),
 		LAB(a_refusal_of_a_renewal_names_the_renewal),
 		LAB(a_spent_challenge_is_replaced_once),
+		LAB(each_wait_allows_one_fresh_challenge),
 		LAB(another_wish_in_the_second_csrattrs_makes_another_key),
 		LAB(feeding_out_of_turn_is_a_fault_of_the_caller),
 		LAB(a_failure_of_the_caller_ends_the_run_with_its_reason),

@@ -69,7 +69,8 @@ static void an_end_entity_among_the_ca_certificates_is_refused(void **state)
 
 	lab_feed_certs(lab, with_tls, 2);
 	lab_failed(lab, CODE_AGENT_TRUST, "number 2");
-	lab_leaf(&self, "self", NULL);
+	struct cert_plan plan = made_plan(&self, KEY_P256, "self"); /* without keyUsage */
+	made_sign(&self, &plan, NULL);
 	const struct span der = buf_span(&self.der);
 	lab_agent(lab);
 	lab_feed_certs(lab, &der, 1);
@@ -361,6 +362,22 @@ static void many_other_cas_in_cacerts_do_no_harm(void **state)
 	assert_true(span_equal(enrol_well(lab).chain_pem, buf_span(&inner)));
 }
 
+static void a_namesake_of_the_issuer_is_left_out_of_the_chain(void **state)
+{
+	struct lab *lab = *state;
+	struct made namesake OWNED_MADE = {0};
+	struct buf inner OWNED_BUF = BUF(RUN_PEM_MAX);
+	const struct est_attrs attrs = lab_attrs(lab);
+
+	made_ca(&namesake, KEY_P256, "MEF Issuing CA", &lab->root);
+	const struct span certs[] = {buf_span(&namesake.der), buf_span(&lab->inner.der), buf_span(&lab->root.der)};
+	lab_feed_certs(lab, certs, 3);
+	lab_feed_attrs(lab, &attrs);
+	agent_feed_key(lab->agent, lab->key);
+	lab_pem(&inner, &lab->inner);
+	assert_true(span_equal(enrol_well(lab).chain_pem, buf_span(&inner)));
+}
+
 static void issue_dated(struct lab *lab, int64_t from_s, int64_t until_s)
 {
 	lab_agent(lab);
@@ -439,6 +456,7 @@ int main(void)
 		LAB(a_forged_issuer_is_refused),
 		LAB(an_intermediate_of_the_answer_completes_the_chain),
 		LAB(many_other_cas_in_cacerts_do_no_harm),
+		LAB(a_namesake_of_the_issuer_is_left_out_of_the_chain),
 		LAB(an_expired_certificate_is_refused_with_all_dates),
 		LAB(a_certificate_from_the_future_is_taken_within_a_slow_clock),
 		LAB(a_renewal_under_another_subject_is_refused),
