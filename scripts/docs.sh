@@ -11,7 +11,7 @@ say "man pages (build/man)"
 loudly cmake --preset dev
 loudly cmake --build build/dev -j "$JOBS" --target openmef enrolee
 mkdir -p build/man
-for program in openmef enrolee; do
-	"build/dev/src/$program" help manual >"build/man/$program.1"
-	say "build/man/$program.1"
-done
+build/dev/src/openmef help manual openmef >build/man/openmef.1
+build/dev/src/openmef help manual openmef.conf >build/man/openmef.conf.5
+build/dev/src/enrolee help manual >build/man/enrolee.1
+ls build/man/*

@@ -13,13 +13,47 @@ static void print_common(const struct cli_program *p, void (*print)(const struct
 
 static const char exit_codes[] = "0 done, 1 failed, 2 usage, 3 not found, 4 denied, 5 unreachable, 6 nothing to do";
 
+/* One line of text, broken at blanks; what follows the first part stands under it. */
+static void print_wrapped(struct span line, size_t column)
+{
+	enum { WIDTH = 100 };
+	size_t room = WIDTH - column;
+
+	while (line.n > room) {
+		size_t n = room;
+		while (n && line.p[n] != ' ')
+			n--;
+		if (n == 0)
+			break;
+		printf("%.*s\n%*s", SPAN_FMT(span_first(line, n)), (int)column, "");
+		line = span_from(line, n + 1);
+	}
+	printf("%.*s\n", SPAN_FMT(line));
+}
+
+static void print_text(const char *text)
+{
+	struct span rest = span_text(text);
+
+	while (rest.n) {
+		struct span line = span_first(rest, span_find(rest, '\n'));
+		print_wrapped(line, 0);
+		rest = span_from(rest, line.n + 1);
+	}
+}
+
 static void print_options(const struct cli_option *options)
 {
+	enum { LEFT = 25 };
+
 	for (; options && options->name; options++) {
 		char left[64];
-		snprintf(left, sizeof(left), "--%s%s%s", options->name, options->arg ? " " : "",
+		int n = snprintf(left, sizeof(left), "--%s%s%s", options->name, options->arg ? " " : "",
 			options->arg ? options->arg : "");
-		printf("  %-24s %s\n", left, options->help);
+		printf("  %-*s ", LEFT - 1, left);
+		if (n >= LEFT)
+			printf("\n%*s", LEFT + 2, "");
+		print_wrapped(span_text(options->help), LEFT + 2);
 	}
 }
 
@@ -27,8 +61,10 @@ void cli_help(const struct cli_program *p, const struct command *c)
 {
 	printf("%s %s: %s\n\nUsage: %s %s%s%s%s\n", p->name, c->path, c->summary, p->name, c->path,
 		c->args[0] ? " " : "", c->args, c->options ? " [options]" : "");
-	if (c->detail)
-		printf("\n%s\n", c->detail);
+	if (c->detail) {
+		putchar('\n');
+		print_text(c->detail);
+	}
 	printf("\nOptions:\n");
 	print_options(c->options);
 	print_common(p, print_options);

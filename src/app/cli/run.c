@@ -38,7 +38,9 @@ static int fail(const struct cli_program *p, const struct why *why, enum err err
 	fprintf(stderr, "%s: %s\n", p->name, line);
 	if (why->code == CODE_CLI_USAGE)
 		return EXIT_USAGE;
-	return why->code == CODE_AGENT_CONNECT ? EXIT_UNREACHABLE : (int)cli_exit_code(err);
+	if (why->code == CODE_AGENT_CONNECT || why->code == CODE_SERVER_DOWN)
+		return EXIT_UNREACHABLE;
+	return (int)cli_exit_code(err);
 }
 
 static int run(const struct cli_program *p, const struct command *c, int argc, char **argv)
@@ -56,21 +58,48 @@ static int run(const struct cli_program *p, const struct command *c, int argc, c
 	return cli.exit_nothing ? EXIT_NOTHING : EXIT_DONE;
 }
 
-/* Commands whose first words match, for a first word alone. */
-static int tell_unknown(const struct cli_program *p, int argc, char **argv)
+/* "enrolee" alone, or with a second word that is none of its commands. */
+static bool tell_group(const struct cli_program *p, const char *word, FILE *out)
 {
 	bool told = false;
 
 	for (size_t i = 0; p->commands[i]; i++) {
 		struct span path = span_text(p->commands[i]->path);
-		if (argc && span_starts(path, argv[0]) && path.n > strlen(argv[0])) {
-			fprintf(stderr, "  %s %-22s %s\n", p->name, p->commands[i]->path, p->commands[i]->summary);
+		if (span_is(span_first(path, span_find(path, ' ')), word)) {
+			fprintf(out, "  %s %-18s %s\n", p->name, p->commands[i]->path, p->commands[i]->summary);
 			told = true;
 		}
 	}
-	if (!told)
-		fprintf(stderr, "%s: no command '%s'; see: %s --help\n", p->name, argc ? argv[0] : "", p->name);
+	return told;
+}
+
+static int tell_unknown(const struct cli_program *p, int argc, char **argv)
+{
+	bool more = argc > 1 && argv[1][0] != '-';
+
+	if (asks_help(argc - 1, argv + 1) && tell_group(p, argv[0], stdout))
+		return EXIT_DONE;
+	fprintf(stderr, "%s: no command '%s%s%s'; there are\n", p->name, argv[0], more ? " " : "", more ? argv[1] : "");
+	if (!tell_group(p, argv[0], stderr))
+		fprintf(stderr, "  those that `%s --help` lists\n", p->name);
 	return EXIT_USAGE;
+}
+
+/* "help enrolee add" is "enrolee add --help". */
+static int help_on(const struct cli_program *p, int argc, char **argv)
+{
+	for (size_t i = 0; p->commands[i]; i++) {
+		if (words_of(p->commands[i], argc, argv)) {
+			cli_help(p, p->commands[i]);
+			return EXIT_DONE;
+		}
+	}
+	if (argc && tell_group(p, argv[0], stdout))
+		return EXIT_DONE;
+	if (argc)
+		return tell_unknown(p, argc, argv);
+	cli_help_all(p);
+	return EXIT_DONE;
 }
 
 int cli_main(const struct cli_program *p, int argc, char **argv, int (*other)(int argc, char **argv))
@@ -95,5 +124,7 @@ int cli_main(const struct cli_program *p, int argc, char **argv, int (*other)(in
 		if (n)
 			return run(p, c, argc - n, argv + n);
 	}
+	if (strcmp(argv[0], "help") == 0)
+		return help_on(p, argc - 1, argv + 1);
 	return tell_unknown(p, argc, argv);
 }

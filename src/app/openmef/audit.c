@@ -2,22 +2,29 @@
 
 #include "base/date.h"
 #include "base/hex.h"
-#include "base/text.h"
 #include "core/registry/audit.h"
 
 #include <stdio.h>
 
 enum { LIST_DEFAULT = 50 };
 
+struct listing {
+	const struct cli *cli;
+	size_t n;
+};
+
 static enum err list_one(void *arg, const struct audit_row *row, struct why *why)
 {
-	const struct cli *cli = arg;
+	struct listing *l = arg;
+	const struct cli *cli = l->cli;
 	char when[DATE_TEXT_SIZE];
 
 	date_text(row->time_s, when);
-	/* The event is JSON already: one object a line, for people and programs alike. */
+	/* The event is JSON already, as it was hashed. */
 	if (cli->json)
-		printf("{\"seq\":%llu,\"time\":\"%s\",\"event\":%s}\n", (unsigned long long)row->seq, when, row->event);
+		printf("%s{\"seq\": %llu, \"time\": \"%s\", \"event\": %s}", l->n ? ",\n  " : "\n  ",
+			(unsigned long long)row->seq, when, row->event);
+	l->n++;
 	cli_say(cli, "%6llu  %s  %s\n", (unsigned long long)row->seq, when, row->event);
 	return OK;
 }
@@ -30,16 +37,22 @@ static enum err run_list(struct cli *cli, struct why *why)
 	uint64_t from = 0;
 	uint64_t head = 0;
 	uint8_t hash[32];
+	struct listing l = {.cli = cli};
 
-	if (cli_value(cli, "limit"))
-		TRY(text_number(span_text(cli_value(cli, "limit")), 1, STORE_PAGE_MAX, "--limit", &limit, why));
+	TRY(cli_number(cli, "limit", 1, STORE_PAGE_MAX, &limit, why));
 	TRY(cli_conf(cli, &conf, why));
 	TRY(cli_store(cli, &conf, &store, why));
 	TRY(store->ops->audit_head(store->self, &head, hash, why));
 	from = head > limit ? head - limit + 1 : 1;
-	if (cli_value(cli, "from"))
-		TRY(text_number(span_text(cli_value(cli, "from")), 1, UINT64_MAX / 20, "--from", &from, why));
-	return store->ops->audit_list(store->self, from, (size_t)limit, list_one, cli, why);
+	TRY(cli_number(cli, "from", 1, INT64_MAX, &from, why));
+	if (cli->json)
+		putchar('[');
+	enum err err = store->ops->audit_list(store->self, from, (size_t)limit, list_one, &l, why);
+	if (cli->json)
+		puts(l.n ? "\n]" : "]");
+	if (err == OK && l.n == limit && from + l.n <= head)
+		cli_say(cli, "More: the same command with --from %llu\n", (unsigned long long)(from + l.n));
+	return err;
 }
 
 static const struct cli_option list_options[] = {
@@ -76,4 +89,6 @@ static enum err run_verify(struct cli *cli, struct why *why)
 }
 
 const struct command command_audit_verify = {
-	"audit verify", "", 0, 0, "Check the hash chain of the audit log.", NULL, NULL, run_verify};
+	"audit verify", "", 0, 0, "Check the hash chain of the audit log.",
+	"Exit code 1 and the number of the row when one was changed, taken out or put in. A tail that was cut off, or a log rewritten as a whole, shows only against a head that was kept on another machine.",
+	NULL, run_verify};

@@ -1,8 +1,6 @@
 #include "app/openmef/commands.h"
-#include "app/openmef/hierarchy.h"
 
 #include "adapt/sys/file.h"
-#include "adapt/sys/master.h"
 #include "base/date.h"
 #include "base/hex.h"
 
@@ -79,7 +77,7 @@ static enum err write_crl(const struct cli *cli, const struct crl_row *row, stru
 	date_text(row->this_update_s, this_update);
 	date_text(row->next_update_s, next_update);
 	if (out)
-		TRY(file_write(out, row->der, 0644, why));
+		TRY(cli_put_file(out, row->der, 0644, why));
 	json_put_int(j, "number", (int64_t)row->number);
 	json_put_date(j, "this_update", row->this_update_s);
 	json_put_date(j, "next_update", row->next_update_s);
@@ -113,69 +111,3 @@ static const struct cli_option crl_options[] = {
 
 const struct command command_ca_crl = {
 	"ca crl", "", 0, 0, "Show or export the newest CRL.", NULL, crl_options, run_crl};
-
-static enum err load_issuer(const struct conf *conf, struct authority *out, struct why *why)
-{
-	OWNED_BUF struct buf cert_pem = BUF(PEM_MAX);
-	__attribute__((cleanup(buf_fini_wipe))) struct buf key_pem = BUF(PEM_MAX);
-	OWNED_SECRET struct secret master = {0};
-	OWNED_SECRET struct secret pass = {0};
-
-	*out = (struct authority){.cert = BUF(CERT_DER_MAX)};
-	TRY(master_load(conf->master_key, &master, why));
-	TRY(key_file_passphrase(&master, "ca-issuing", &pass, why));
-	TRY(file_read(conf->ca_cert, &cert_pem, why));
-	TRY(file_read_secret(conf->ca_key, &key_pem, why));
-	TRY(key_parse_pem(buf_span(&key_pem), secret_span(&pass), &out->key, why));
-	TRY(cert_first_pem(buf_span(&cert_pem), &out->cert, why));
-	return cert_parse(buf_span(&out->cert), &out->view, why);
-}
-
-static enum err write_tls(const struct conf *conf, const struct authority *tls, const struct authority *issuer,
-	struct why *why)
-{
-	OWNED_BUF struct buf cert_pem = BUF(PEM_MAX);
-	__attribute__((cleanup(buf_fini_wipe))) struct buf key_pem = BUF(PEM_MAX);
-	OWNED_SECRET struct secret master = {0};
-	OWNED_SECRET struct secret pass = {0};
-
-	TRY(master_load(conf->master_key, &master, why));
-	TRY(key_file_passphrase(&master, "mef-tls", &pass, why));
-	TRY(key_write_pem(tls->key, secret_span(&pass), &key_pem, why));
-	TRY(cert_write_pem(buf_span(&tls->cert), &cert_pem, why));
-	TRY(cert_write_pem(buf_span(&issuer->cert), &cert_pem, why));
-	/* Two files cannot change in one step: a server that starts in between says that they differ. */
-	TRY(file_write(conf->tls_key, buf_span(&key_pem), 0600, why));
-	return file_write(conf->tls_cert, buf_span(&cert_pem), 0644, why);
-}
-
-static enum err run_tls(struct cli *cli, struct why *why)
-{
-	OWNED_AUTHORITY struct authority issuer = {0};
-	OWNED_AUTHORITY struct authority tls = {0};
-	struct conf conf;
-	char until[DATE_TEXT_SIZE];
-
-	TRY(cli_conf(cli, &conf, why));
-	TRY(load_issuer(&conf, &issuer, why));
-	struct hierarchy_ask ask = {
-		.fqdn = conf.fqdn,
-		.key = key_spec_of(issuer.key),
-		.now_s = clock_unix_s(&cli->clock),
-		.random = &cli->random,
-	};
-	ask.alt_n = cli_values(cli, "alt", &ask.alt);
-	TRY(hierarchy_tls(&ask, &issuer, &tls, why));
-	TRY(write_tls(&conf, &tls, &issuer, why));
-	date_text(tls.view.not_after_s, until);
-	cli_say(cli, "Made a new server certificate for %s, good until %s.\nNext: openmef reload\n", conf.fqdn, until);
-	return OK;
-}
-
-static const struct cli_option tls_options[] = {
-	{"alt", "NAME", "Further DNS name; may be repeated."},
-	{NULL, NULL, NULL},
-};
-
-const struct command command_ca_tls = {"ca tls", "", 0, 0, "Make a new TLS key and server certificate.",
-	"The running server goes on with the old one until `openmef reload`.", tls_options, run_tls};

@@ -12,7 +12,14 @@
 
 enum { SHOW_ARENA_MAX = 256 * 1024, LIST_DEFAULT = 50 };
 
-static struct json *issued_json(const struct issued *i)
+static const char *state_name(const struct issued *i, int64_t now_s)
+{
+	if (i->state != ISSUED_VALID)
+		return "revoked";
+	return i->not_after_s < now_s ? "expired" : "valid";
+}
+
+static struct json *issued_json(const struct issued *i, int64_t now_s)
 {
 	char serial[2 * STORE_SERIAL_MAX + 1];
 	struct json *j = json_object_new();
@@ -20,7 +27,7 @@ static struct json *issued_json(const struct issued *i)
 	hex_text(i->serial.p, i->serial.n, serial);
 	json_put_text(j, "serial", serial);
 	json_put_text(j, "enrolee", i->enrolee_id);
-	json_put_text(j, "state", i->state == ISSUED_VALID ? "valid" : "revoked");
+	json_put_text(j, "state", state_name(i, now_s));
 	json_put_text(j, "profile", i->profile);
 	json_put_text(j, "label", i->est_label);
 	json_put_date(j, "issued", i->issued_s);
@@ -34,6 +41,7 @@ static struct json *issued_json(const struct issued *i)
 struct listing {
 	const struct cli *cli;
 	struct json *list;
+	int64_t now_s;
 	size_t n;
 	char last[2 * STORE_SERIAL_MAX + 1];
 };
@@ -46,38 +54,28 @@ static enum err list_one(void *arg, const struct issued *i, struct why *why)
 	hex_text(i->serial.p, i->serial.n, l->last);
 	date_text(i->not_after_s, until);
 	if (l->cli->json)
-		json_add(l->list, issued_json(i));
-	cli_say(l->cli, "%-40s %-24s %-8s %s\n", l->last, i->enrolee_id,
-		i->state == ISSUED_VALID ? "valid" : "revoked", until);
+		json_add(l->list, issued_json(i, l->now_s));
+	cli_say(l->cli, "%-40s %-24s %-8s %s\n", l->last, i->enrolee_id, state_name(i, l->now_s), until);
 	l->n++;
-	return OK;
-}
-
-static enum err parse_serial(const char *text, uint8_t out[STORE_SERIAL_MAX], struct span *span_out, struct why *why)
-{
-	size_t n = 0;
-
-	TRY(hex_parse(span_text(text), out, STORE_SERIAL_MAX, &n, why));
-	*span_out = span_of(out, n);
 	return OK;
 }
 
 static enum err make_filter(const struct cli *cli, uint8_t after[STORE_SERIAL_MAX], struct issued_filter *f,
 	struct why *why)
 {
-	const char *limit = cli_value(cli, "limit");
 	const char *within = cli_value(cli, "expires-within");
 	uint64_t n = LIST_DEFAULT;
 	int64_t seconds = 0;
+	struct why cause = {0};
 
-	if (limit)
-		TRY(text_number(span_text(limit), 1, STORE_PAGE_MAX, "--limit", &n, why));
+	TRY(cli_number(cli, "limit", 1, STORE_PAGE_MAX, &n, why));
+	if (within && text_duration(span_text(within), "expires-within", &seconds, &cause) != OK)
+		return WHY(why, CLI_USAGE, "", "--%s", cause.text);
 	if (within) {
-		TRY(text_duration(span_text(within), "--expires-within", &seconds, why));
 		f->expires_before_s = clock_unix_s(&cli->clock) + seconds;
 	}
 	if (cli_value(cli, "after"))
-		TRY(parse_serial(cli_value(cli, "after"), after, &f->after, why));
+		TRY(cli_serial(cli_value(cli, "after"), after, &f->after, why));
 	f->enrolee_id = cli_value(cli, "enrolee") ? cli_value(cli, "enrolee") : "";
 	f->state = cli_flag(cli, "revoked") ? ISSUED_REVOKED : 0;
 	f->limit = (size_t)n;
@@ -91,7 +89,7 @@ static enum err run_list(struct cli *cli, struct why *why)
 	struct conf conf;
 	uint8_t after[STORE_SERIAL_MAX];
 	struct issued_filter filter = {0};
-	struct listing l = {.cli = cli, .list = list};
+	struct listing l = {.cli = cli, .list = list, .now_s = clock_unix_s(&cli->clock)};
 
 	TRY(make_filter(cli, after, &filter, why));
 	TRY(cli_conf(cli, &conf, why));
@@ -99,7 +97,7 @@ static enum err run_list(struct cli *cli, struct why *why)
 	cli_say(cli, "%-40s %-24s %-8s %s\n", "SERIAL", "ENROLEE", "STATE", "NOT AFTER");
 	TRY(store->ops->issued_list(store->self, &filter, list_one, &l, why));
 	if (l.n == filter.limit)
-		cli_say(cli, "More: openmef cert list --after %s\n", l.last);
+		cli_say(cli, "More: the same command with --after %s\n", l.last);
 	if (cli->json)
 		cli_print_json(list);
 	return OK;
@@ -108,7 +106,7 @@ static enum err run_list(struct cli *cli, struct why *why)
 static const struct cli_option list_options[] = {
 	{"enrolee", "ID", "Only certificates of this enrolee."},
 	{"revoked", NULL, "Only revoked ones."},
-	{"expires-within", "DURATION", "Only those that end within 30d, 12h, ..."},
+	{"expires-within", "DURATION", "Only those that end within 30d, 12h, ..., and those that have ended."},
 	{"after", "SERIAL", "Start behind this serial number."},
 	{"limit", "N", "At most N rows (default 50)."},
 	{NULL, NULL, NULL},
@@ -122,7 +120,7 @@ static enum err print_cert(const struct cli *cli, const struct issued *i, struct
 	OWNED_BUF struct buf text = BUF(64 * 1024);
 
 	if (cli->json) {
-		OWNED_JSON struct json *j = issued_json(i);
+		OWNED_JSON struct json *j = issued_json(i, clock_unix_s(&cli->clock));
 		OWNED_BUF struct buf pem = BUF(64 * 1024);
 		TRY(cert_write_pem(i->der, &pem, why));
 		json_put_text(j, "pem", buf_text(&pem));
@@ -132,12 +130,12 @@ static enum err print_cert(const struct cli *cli, const struct issued *i, struct
 	if (!cli_flag(cli, "pem"))
 		TRY(cert_describe(i->der, &text, why));
 	TRY(cert_write_pem(i->der, &text, why));
-	fputs(buf_text(&text), stdout);
 	if (i->state == ISSUED_REVOKED && !cli_flag(cli, "pem")) {
 		char when[DATE_TEXT_SIZE];
 		date_text(i->revoked_s, when);
-		printf("Revoked %s: %s\n", when, revoke_reason_name(i->reason));
+		cli_say(cli, "REVOKED      %s, %s\n", when, revoke_reason_name(i->reason));
 	}
+	cli_say(cli, "%s", buf_text(&text));
 	return OK;
 }
 
@@ -150,7 +148,7 @@ static enum err run_show(struct cli *cli, struct why *why)
 	struct span serial = {0};
 	struct issued issued = {0};
 
-	TRY(parse_serial(cli->args[0], bytes, &serial, why));
+	TRY(cli_serial(cli->args[0], bytes, &serial, why));
 	TRY(cli_conf(cli, &conf, why));
 	TRY(cli_store(cli, &conf, &store, why));
 	TRY(store->ops->issued_find(store->self, serial, &arena, &issued, why));
@@ -163,7 +161,7 @@ static const struct cli_option show_options[] = {
 };
 
 const struct command command_cert_show = {
-	"cert show", "SERIAL", 1, 1, "Show one certificate.", NULL, show_options, run_show};
+	"cert show", "SERIAL", 1, 1, "Show one certificate.", "SERIAL as `openmef cert list` or openssl prints it.", show_options, run_show};
 
 struct revocation {
 	struct span serial;
@@ -181,7 +179,7 @@ static enum err do_revoke(struct store *store, void *arg, struct why *why)
 /* A running server publishes at once; wait for it so that the operator knows. */
 static bool wait_for_crl(struct store *store, uint64_t *number_out)
 {
-	enum { TRIES = 50, STEP_US = 100 * 1000 };
+	enum { TRIES = 100, STEP_US = 50 * 1000 };
 	struct why why = {0};
 	uint64_t revision = 0;
 
@@ -200,19 +198,24 @@ static bool wait_for_crl(struct store *store, uint64_t *number_out)
 	return false;
 }
 
-static void tell_revoked(const struct cli *cli, bool published, uint64_t number)
+static void tell_revoked(const struct cli *cli, bool running, bool published, uint64_t number)
 {
 	OWNED_JSON struct json *j = json_object_new();
 
 	json_put_text(j, "serial", cli->args[0]);
 	json_put_bool(j, "published", published);
-	json_put_int(j, "crl_number", (int64_t)number);
+	if (published)
+		json_put_int(j, "crl_number", (int64_t)number);
+	else
+		json_put_text(j, "crl_number", NULL);
 	if (cli->json)
 		cli_print_json(j);
 	if (published)
 		cli_say(cli, "Revoked %s; CRL %llu lists it.\n", cli->args[0], (unsigned long long)number);
+	else if (running)
+		cli_say(cli, "Revoked %s. The server has not published a new CRL yet: see its log.\n", cli->args[0]);
 	else
-		cli_say(cli, "Revoked %s. No server published a new CRL yet: it will at its next start.\n", cli->args[0]);
+		cli_say(cli, "Revoked %s. No server runs; the CRL will list it when one starts.\n", cli->args[0]);
 }
 
 static enum err run_revoke(struct cli *cli, struct why *why)
@@ -230,18 +233,20 @@ static enum err run_revoke(struct cli *cli, struct why *why)
 			"--reason: want keyCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn or unspecified, have '%s'",
 			name);
 	r.reason = (uint8_t)reason;
-	TRY(parse_serial(cli->args[0], bytes, &r.serial, why));
+	TRY(cli_serial(cli->args[0], bytes, &r.serial, why));
 	TRY(cli_conf(cli, &conf, why));
 	TRY(cli_store(cli, &conf, &store, why));
 	TRY(cli_change(store, do_revoke, &r, why));
-	cli_poke(cli);
-	bool published = cli_server_pid(cli) && wait_for_crl(store, &number);
-	tell_revoked(cli, published, number);
+	cli_poke(&conf);
+	bool running = cli_server_pid(&conf) != 0;
+	bool published = running && wait_for_crl(store, &number);
+	tell_revoked(cli, running, published, number);
 	return OK;
 }
 
 static const struct cli_option revoke_options[] = {
-	{"reason", "REASON", "keyCompromise, superseded, cessationOfOperation, affiliationChanged, privilegeWithdrawn."},
+	{"reason", "REASON",
+		"unspecified (default), keyCompromise, superseded, cessationOfOperation, affiliationChanged, privilegeWithdrawn."},
 	{NULL, NULL, NULL},
 };
 

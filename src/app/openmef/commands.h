@@ -1,5 +1,5 @@
 #pragma once
-/* Every subcommand, defined in the file that its first word names. */
+/* Every subcommand, each defined in the file that its words name (serve: reload.c, help: explain.c). */
 #include "app/openmef/place.h"
 
 extern const struct command command_init;

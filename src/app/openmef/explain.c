@@ -9,9 +9,12 @@ static enum err run_explain(struct cli *cli, struct why *why)
 	struct span text = span_text(cli->args[0]);
 	uint64_t number = 0;
 
-	if (span_starts(text, "OMEF-"))
+	struct why cause = {0};
+
+	if (span_equal_nocase(span_first(text, 5), span_text("OMEF-")))
 		text = span_from(text, 5);
-	TRY(text_number(text, 1, 9999, "code", &number, why));
+	if (text_number(text, 1, 9999, "code", &number, &cause) != OK)
+		return WHY(why, CLI_USAGE, "", "want a code such as OMEF-1300, have '%.40s'", cli->args[0]);
 	const struct code_page *page = code_find((int)number);
 	if (!page)
 		return WHY(why, CLI_NOT_FOUND, "", "OMEF-%llu: no such code", (unsigned long long)number);
@@ -30,10 +33,30 @@ static enum err run_explain(struct cli *cli, struct why *why)
 const struct command command_explain = {
 	"explain", "CODE", 1, 1, "Say what an error code means and what to do.", NULL, NULL, run_explain};
 
+static void print_rows_json(void)
+{
+	OWNED_JSON struct json *list = json_list_new();
+	struct conf_row row = {0};
+
+	for (size_t i = 0; conf_row_at(i, &row); i++) {
+		struct json *j = json_object_new();
+		json_put_text(j, "section", row.section);
+		json_put_text(j, "key", row.name);
+		json_put_text(j, "default", row.value);
+		json_put_text(j, "comment", row.comment);
+		json_add(list, j);
+	}
+	cli_print_json(list);
+}
+
 static enum err run_help_conf(struct cli *cli, struct why *why)
 {
 	struct conf_row row = {0};
 
+	if (cli->json) {
+		print_rows_json();
+		return OK;
+	}
 	for (size_t i = 0; conf_row_at(i, &row); i++)
 		printf("[%s] %s = %s\n    %s\n", row.section, row.name, row.value ? row.value : "(must be given)",
 			row.comment);

@@ -1,6 +1,5 @@
 #include "app/openmef/hierarchy.h"
 
-
 #include <stdio.h>
 
 enum { DER_MAX = 16 * 1024, SERIAL_SIZE = 16, SLOW_CLOCK_S = 300 };
@@ -27,9 +26,10 @@ static enum err sign(const struct cert_plan *plan, const struct key *signer, str
 
 static enum err name_of(const char *role, const char *fqdn, struct buf *out, struct why *why)
 {
-	char cn[64 + 1]; /* ub-common-name, RFC 5280 A.1 */
+	char cn[NAME_VALUE_MAX + 1];
 
-	snprintf(cn, sizeof(cn), "%s %s", fqdn, role);
+	/* A long domain name is cut, never the role: root and issuing CA must not bear one name. */
+	snprintf(cn, sizeof(cn), "%.*s %s", (int)(NAME_VALUE_MAX - strlen(role) - 1), fqdn, role);
 	return name_write_cn(cn, NULL, out, why);
 }
 
@@ -93,7 +93,7 @@ enum err hierarchy_tls(const struct hierarchy_ask *ask, const struct authority *
 	TRY(fresh_serial(ask, serial, why));
 	TRY(key_new(ask->key, &out->key, why));
 	TRY(key_write_spki(out->key, &spki, why));
-	TRY(name_write_cn(strlen(ask->fqdn) <= 64 ? ask->fqdn : NULL, NULL, &subject, why));
+	TRY(name_write_cn(strlen(ask->fqdn) <= NAME_VALUE_MAX ? ask->fqdn : NULL, NULL, &subject, why));
 	TRY(tls_names(ask, &sans, why));
 	TRY(oid_parse("1.3.6.1.5.5.7.3.1", &server_auth, why));
 	struct cert_plan plan = {

@@ -1,294 +1,259 @@
+#include "app/openmef/init.h"
 #include "app/openmef/commands.h"
-#include "app/openmef/hierarchy.h"
 
-#include "adapt/store/sqlite.h"
-#include "adapt/sys/file.h"
-#include "adapt/sys/master.h"
 #include "base/hex.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/registry/audit.h"
+#include "core/registry/form.h"
+#include "wire/uri.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PEM_MAX = 64 * 1024, CONF_TEXT_MAX = 128 * 1024 };
+enum { CONSTRAINTS_MAX = 8192 };
 
-struct making {
-	struct cli *cli;
-	struct conf conf;
-	struct hierarchy_ask ask;
-	struct secret master;
-	struct authority root, issuing, tls;
+/* Values of the command line that became constraints of the issuing CA. */
+struct names {
+	char fqdn[FORM_SIZE];
+	char alt[CLI_REPEAT_MAX][FORM_SIZE];
+	const char *alt_list[CLI_REPEAT_MAX];
+	const char *permit[2 * CLI_REPEAT_MAX + 1];
 };
-
-static void making_fini(struct making *m)
-{
-	secret_wipe(&m->master);
-	authority_fini(&m->root);
-	authority_fini(&m->issuing);
-	authority_fini(&m->tls);
-}
-
-static enum err make_dir(const char *dir, const char *name, struct why *why)
-{
-	char path[CONF_PATH_MAX];
-
-	TRY(cli_path(dir, name, path, sizeof(path), why));
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return WHY(why, SYSTEM, "", "mkdir %s: %s", path, strerror(errno));
-	return OK;
-}
-
-static enum err put_file(const struct making *m, const char *name, struct span content, mode_t mode, struct why *why)
-{
-	char path[CONF_PATH_MAX];
-
-	TRY(cli_path(m->cli->dir, name, path, sizeof(path), why));
-	return file_write(path, content, mode, why);
-}
-
-static enum err put_cert(const struct making *m, const char *name, const struct authority *a,
-	const struct authority *chain, struct why *why)
-{
-	OWNED_BUF struct buf pem = BUF(PEM_MAX);
-
-	TRY(cert_write_pem(buf_span(&a->cert), &pem, why));
-	if (chain)
-		TRY(cert_write_pem(buf_span(&chain->cert), &pem, why));
-	return put_file(m, name, buf_span(&pem), 0644, why);
-}
-
-/* label NULL: the passphrase is given (the root's own, kept beside it in offline/). */
-static enum err put_key(const struct making *m, const char *name, const struct key *key, const char *label,
-	struct span passphrase, struct why *why)
-{
-	__attribute__((cleanup(buf_fini_wipe))) struct buf pem = BUF(PEM_MAX);
-	OWNED_SECRET struct secret derived = {0};
-
-	if (label) {
-		TRY(key_file_passphrase(&m->master, label, &derived, why));
-		passphrase = secret_span(&derived);
-	}
-	TRY(key_write_pem(key, passphrase, &pem, why));
-	return put_file(m, name, buf_span(&pem), 0600, why);
-}
-
-/* 64 hex digits and a newline; wiped by the caller. */
-static enum err fresh_hex(const struct making *m, struct secret *raw, struct buf *text, struct why *why)
-{
-	raw->n = MASTER_SIZE;
-	TRY(random_fill(&m->cli->random, raw->bytes, raw->n, why));
-	hex_write(text, secret_span(raw));
-	buf_put_u8(text, '\n');
-	return buf_check(text, "key text", why);
-}
-
-static enum err make_master(struct making *m, struct why *why)
-{
-	__attribute__((cleanup(buf_fini_wipe))) struct buf text = BUF(256);
-
-	TRY(fresh_hex(m, &m->master, &text, why));
-	return put_file(m, "secret/master.key", buf_span(&text), 0600, why);
-}
-
-static enum err make_root(struct making *m, struct why *why)
-{
-	__attribute__((cleanup(buf_fini_wipe))) struct buf text = BUF(256);
-	OWNED_SECRET struct secret pass = {0};
-
-	TRY(hierarchy_ca(&m->ask, NULL, &m->root, why));
-	TRY(fresh_hex(m, &pass, &text, why));
-	TRY(put_file(m, "offline/root.pass", buf_span(&text), 0600, why));
-	TRY(put_key(m, "offline/root.key.pem", m->root.key, NULL, span_first(buf_span(&text), text.n - 1), why));
-	return put_cert(m, "ca/root.cert.pem", &m->root, NULL, why);
-}
-
-static enum err make_authorities(struct making *m, struct why *why)
-{
-	TRY(make_root(m, why));
-	TRY(hierarchy_ca(&m->ask, &m->root, &m->issuing, why));
-	TRY(put_key(m, "ca/issuing.key.pem", m->issuing.key, "ca-issuing", (struct span){0}, why));
-	TRY(put_cert(m, "ca/issuing.cert.pem", &m->issuing, NULL, why));
-	TRY(hierarchy_tls(&m->ask, &m->issuing, &m->tls, why));
-	TRY(put_key(m, "ca/mef-tls.key.pem", m->tls.key, "mef-tls", (struct span){0}, why));
-	return put_cert(m, "ca/mef-tls.cert.pem", &m->tls, &m->issuing, why);
-}
-
-static enum err first_event(struct store *store, void *arg, struct why *why)
-{
-	const struct making *m = arg;
-	uint8_t digest[32];
-	char hex[65];
-
-	cert_sha256(&m->root.view, digest);
-	hex_text(digest, sizeof(digest), hex);
-	struct audit_event event = {.what = "mef.created", .actor = "operator", .detail = hex};
-	return audit_write(store, &event, m->ask.now_s, why);
-}
-
-static enum err make_store(struct making *m, struct why *why)
-{
-	OWNED_STORE struct store *store = NULL;
-	char path[CONF_PATH_MAX];
-
-	TRY(cli_path(m->cli->dir, "openmef.db", path, sizeof(path), why));
-	TRY(store_sqlite_open(path, STORE_SQLITE_CREATE, &store, why));
-	return cli_change(store, first_event, m, why);
-}
-
-static enum err make_conf(struct making *m, struct why *why)
-{
-	OWNED_BUF struct buf text = BUF(CONF_TEXT_MAX);
-
-	conf_write(&m->conf, &text);
-	TRY(buf_check(&text, "configuration", why));
-	/* Last of all: a directory with this file is whole. */
-	return put_file(m, "openmef.conf", buf_span(&text), 0640, why);
-}
-
-static enum err make_place(struct making *m, struct why *why)
-{
-	static const char *const dirs[] = {"secret", "ca", "offline", "anchors", "run"};
-
-	if (mkdir(m->cli->dir, 0700) != 0 && errno != EEXIST)
-		return WHY(why, SYSTEM, "", "mkdir %s: %s", m->cli->dir, strerror(errno));
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
-		TRY(make_dir(m->cli->dir, dirs[i], why));
-	return put_file(m, "anchors/devices.pem", (struct span){0}, 0644, why);
-}
 
 static enum err set_listen(struct conf *c, const char *name, const char *text, struct why *why)
 {
 	/* The configuration's own reader is the one that knows the form. */
 	OWNED_BUF struct buf ini = BUF(4096);
-	struct conf *parsed = mem_alloc(sizeof(*parsed));
+	OWNED_MEM struct conf *parsed = mem_alloc(sizeof(*parsed));
 	struct why cause = {0};
 
+	if (!parsed)
+		return WHY(why, NOMEM, "", "configuration: want %zu bytes", sizeof(*parsed));
 	buf_put_fmt(&ini, "[mef]\nfqdn = x\n%s = %s\n[profile device]\n[label default]\n", name, text);
-	enum err err = parsed ? conf_parse("--listen", buf_span(&ini), parsed, &cause) : ERR_NOMEM;
-	if (err == OK && strcmp(name, "https") == 0) {
+	if (conf_parse("--listen", buf_span(&ini), parsed, &cause) != OK)
+		return WHY(why, CLI_USAGE, "", "--%s: want ADDRESS:PORT, have '%s'", name, text);
+	if (strcmp(name, "https") == 0) {
 		memcpy(c->https, parsed->https, sizeof(c->https));
 		c->https_n = parsed->https_n;
-	} else if (err == OK) {
+	} else {
 		memcpy(c->http, parsed->http, sizeof(c->http));
 		c->http_n = parsed->http_n;
 	}
-	mem_free(parsed);
-	if (err != OK)
-		return WHY(why, CLI_USAGE, "", "--%s: %s", name, cause.text);
 	return OK;
 }
 
-static enum err take_options(struct making *m, struct why *why)
+static enum err take_listeners(struct making *m, const struct cli *cli, struct why *why)
 {
-	struct cli *cli = m->cli;
-	const char *preset = cli_value(cli, "profile") ? cli_value(cli, "profile") : "iot";
-	const char *key = cli_value(cli, "key");
-	const char *fqdn = cli_value(cli, "fqdn");
-	const char *public_http = cli_value(cli, "public-http");
-
-	conf_defaults(&m->conf);
-	TRY(conf_preset(&m->conf, preset, why));
-	if (!fqdn && gethostname(m->conf.fqdn, sizeof(m->conf.fqdn) - 1) != 0)
-		return WHY(why, CLI_USAGE, "", "want --fqdn NAME: this host does not know its own");
-	if (fqdn && !text_copy(m->conf.fqdn, sizeof(m->conf.fqdn), span_text(fqdn)))
-		return WHY(why, CLI_USAGE, "", "--fqdn: want at most %zu characters", sizeof(m->conf.fqdn) - 1);
-	if (!text_is_name(span_text(m->conf.fqdn), ".-"))
-		return WHY(why, CLI_USAGE, "", "--fqdn: want a domain name, have '%s'", m->conf.fqdn);
-	if (public_http && !text_copy(m->conf.public_http, sizeof(m->conf.public_http), span_text(public_http)))
-		return WHY(why, CLI_USAGE, "", "--public-http: want at most %zu characters",
-			sizeof(m->conf.public_http) - 1);
 	if (cli_value(cli, "https"))
 		TRY(set_listen(&m->conf, "https", cli_value(cli, "https"), why));
 	if (cli_value(cli, "http"))
 		TRY(set_listen(&m->conf, "http", cli_value(cli, "http"), why));
-	m->ask.key = key ? key_spec_parse(span_text(key)) : KEY_P256;
-	if (m->ask.key == KEY_NONE || m->ask.key == KEY_OTHER || m->ask.key == KEY_RSA2048)
-		return WHY(why, CLI_USAGE, "", "--key: want P-256, P-384, RSA-3072 or RSA-4096, have '%s'", key);
 	return OK;
 }
 
-static void tell(const struct making *m)
+static enum err take_fqdn(struct making *m, const struct cli *cli, struct names *names, struct why *why)
 {
-	uint8_t digest[32];
-	char hex[65];
-	OWNED_JSON struct json *j = json_object_new();
-	const struct cli *cli = m->cli;
+	const char *given = cli_value(cli, "fqdn");
+	char host[256] = "";
 
-	cert_sha256(&m->root.view, digest);
-	hex_text(digest, sizeof(digest), hex);
-	json_put_text(j, "dir", cli->dir);
+	if (!given && gethostname(host, sizeof(host) - 1) != 0)
+		return WHY(why, CLI_USAGE, "", "want --fqdn NAME: this host does not know its own");
+	const char *want = form_dns(span_text(given ? given : host), names->fqdn);
+	if (want)
+		return WHY(why, CLI_USAGE, "", "--fqdn: %s, have '%.100s'%s", want, given ? given : host,
+			given ? "" : ", this host's name");
+	if (!text_copy(m->conf.fqdn, sizeof(m->conf.fqdn), span_text(names->fqdn)))
+		return WHY(why, BUG, "", "fqdn of %zu octets", strlen(names->fqdn));
+	m->ask.fqdn = m->conf.fqdn;
+	return OK;
+}
+
+static enum err take_alt(struct making *m, const struct cli *cli, struct names *names, struct why *why)
+{
+	const char *const *given = NULL;
+
+	m->ask.alt_n = cli_values(cli, "alt", &given);
+	m->ask.alt = names->alt_list;
+	if (m->ask.alt_n > SAN_MAX - 1)
+		return WHY(why, CLI_USAGE, "", "--alt: want at most %d names", SAN_MAX - 1);
+	for (size_t i = 0; i < m->ask.alt_n; i++) {
+		const char *want = form_dns(span_text(given[i]), names->alt[i]);
+		if (want)
+			return WHY(why, CLI_USAGE, "", "--alt: %s, have '%.100s'", want, given[i]);
+		names->alt_list[i] = names->alt[i];
+	}
+	return OK;
+}
+
+static bool is_under(const char *name, const char *suffix)
+{
+	size_t n = strlen(name);
+	size_t k = strlen(suffix);
+
+	return n >= k && span_equal_nocase(span_text(name + n - k), span_text(suffix)) && (n == k || name[n - k - 1] == '.');
+}
+
+/* A CA that is confined must still be able to name its own server. */
+static void permit_also(struct making *m, struct names *names, const char *name)
+{
+	for (size_t i = 0; i < m->ask.permit_n; i++) {
+		if (is_under(name, names->permit[i]))
+			return;
+	}
+	names->permit[m->ask.permit_n++] = name;
+}
+
+static enum err take_permit(struct making *m, const struct cli *cli, struct names *names, struct why *why)
+{
+	OWNED_BUF struct buf probe = BUF(CONSTRAINTS_MAX);
+	struct profile *p = &m->conf.profiles.items[0];
+	struct why cause = {0};
+	const char *const *given = NULL;
+	size_t n = cli_values(cli, "permit", &given);
+
+	if (n > PROFILE_SUFFIXES_MAX)
+		return WHY(why, CLI_USAGE, "", "--permit: want at most %d domains", PROFILE_SUFFIXES_MAX);
+	for (size_t i = 0; i < n; i++) {
+		if (!text_copy(p->suffixes[i], sizeof(p->suffixes[i]), span_text(given[i])))
+			return WHY(why, CLI_USAGE, "", "--permit: want a domain such as example.com, have '%.60s...'", given[i]);
+		names->permit[i] = p->suffixes[i];
+	}
+	p->suffixes_n = n;
+	m->ask.permit = names->permit;
+	m->ask.permit_n = n;
+	if (n == 0)
+		return OK;
+	permit_also(m, names, m->ask.fqdn);
+	for (size_t i = 0; i < m->ask.alt_n; i++)
+		permit_also(m, names, m->ask.alt[i]);
+	if (name_constraints_write(m->ask.permit, m->ask.permit_n, &probe, &cause) != OK)
+		return WHY(why, CLI_USAGE, "", "--permit: want domains such as example.com (or urn:...): %s", cause.text);
+	return OK;
+}
+
+/* Devices find the CRL under the server's own name unless the operator knows better. */
+static enum err take_public_http(struct making *m, const struct cli *cli, struct why *why)
+{
+	const char *given = cli_value(cli, "public-http");
+	struct conf *c = &m->conf;
+	struct why cause = {0};
+	struct uri uri = {0};
+
+	if (!given && c->http_n && c->http[0].port) {
+		char port[8] = "";
+		if (c->http[0].port != 80)
+			snprintf(port, sizeof(port), ":%u", (unsigned int)c->http[0].port);
+		if (snprintf(c->public_http, sizeof(c->public_http), "http://%s%s", c->fqdn, port) < (int)sizeof(c->public_http))
+			return OK;
+		c->public_http[0] = '\0'; /* a name of 253 octets: certificates go without */
+	}
+	if (!given || !given[0])
+		return OK;
+	/* RFC 5280 8: a CRL behind TLS could need itself to be fetched */
+	if (uri_parse(span_text(given), &uri, &cause) != OK || !span_is(uri.scheme, "http") || uri.query.n
+		|| (uri.path.n && uri.path.p[uri.path.n - 1] == '/') || !text_copy(c->public_http, sizeof(c->public_http), span_text(given)))
+		return WHY(why, CLI_USAGE, "", "--public-http: want http://HOST[:PORT][/PATH] without a final '/', have '%.100s'",
+			given);
+	return OK;
+}
+
+static enum err take_key(struct making *m, const struct cli *cli, struct why *why)
+{
+	const char *key = cli_value(cli, "key");
+
+	m->ask.key = key ? key_spec_parse(span_text(key)) : KEY_P256;
+	if (m->ask.key == KEY_NONE || m->ask.key == KEY_OTHER || m->ask.key == KEY_RSA2048)
+		return WHY(why, CLI_USAGE, "", "--key: want P-256, P-384, RSA-3072 or RSA-4096, have '%.40s'", key);
+	return OK;
+}
+
+static enum err take_options(struct making *m, const struct cli *cli, struct names *names, struct why *why)
+{
+	const char *preset = cli_value(cli, "profile") ? cli_value(cli, "profile") : "iot";
+
+	conf_defaults(&m->conf);
+	if (strcmp(preset, "iot") != 0 && strcmp(preset, "it") != 0)
+		return WHY(why, CLI_USAGE, "", "--profile: want iot or it, have '%.40s'", preset);
+	TRY(conf_preset(&m->conf, preset, why));
+	TRY(take_key(m, cli, why));
+	TRY(take_fqdn(m, cli, names, why));
+	TRY(take_alt(m, cli, names, why));
+	TRY(take_permit(m, cli, names, why));
+	TRY(take_listeners(m, cli, why));
+	return take_public_http(m, cli, why);
+}
+
+static void tell_json(const struct cli *cli, const struct making *m, const char *hex)
+{
+	OWNED_JSON struct json *j = json_object_new();
+
+	json_put_text(j, "dir", m->dir);
 	json_put_text(j, "fqdn", m->conf.fqdn);
 	json_put_text(j, "root_sha256", hex);
 	json_put_text(j, "est", "/.well-known/est/onem2m");
-	if (cli->json)
-		cli_print_json(j);
-	cli_say(cli, "Made an M2M Enrolment Function for %s in %s\n\n", m->conf.fqdn, cli->dir);
-	cli_say(cli, "  Root fingerprint (SHA-256)\n    %s\n", hex);
-	cli_say(cli, "  Configuration        %s/openmef.conf\n", cli->dir);
-	cli_say(cli, "  Root CA key          %s/offline/  (move this folder to a place without network)\n", cli->dir);
-	cli_say(cli, "  Master key           %s/secret/master.key  (back it up; without it no key can be read)\n",
-		cli->dir);
-	cli_say(cli, "  Device trust anchors %s/anchors/devices.pem  (append your device makers' CAs)\n\n", cli->dir);
-	cli_say(cli, "Next: openmef serve --dir %s\n", cli->dir);
+	json_put_text(j, "public_http", m->conf.public_http[0] ? m->conf.public_http : NULL);
+	cli_print_json(j);
 }
 
-static enum err make_all(struct making *m, struct why *why)
+static void tell(const struct cli *cli, const struct making *m)
 {
-	const char *const *list = NULL;
+	uint8_t digest[32];
+	char hex[65];
+	char next[CONF_PATH_MAX + 128];
 
-	m->ask.fqdn = m->conf.fqdn;
-	m->ask.now_s = clock_unix_s(&m->cli->clock);
-	m->ask.random = &m->cli->random;
-	m->ask.permit_n = cli_values(m->cli, "permit", &m->ask.permit);
-	m->ask.alt_n = cli_values(m->cli, "alt", &list);
-	m->ask.alt = list;
-	for (size_t i = 0; i < m->ask.permit_n && i < PROFILE_SUFFIXES_MAX; i++) {
-		struct profile *p = &m->conf.profiles.items[0];
-		if (text_copy(p->suffixes[i], sizeof(p->suffixes[i]), span_text(m->ask.permit[i])))
-			p->suffixes_n = i + 1;
-	}
-	TRY(make_place(m, why));
-	TRY(make_master(m, why));
-	TRY(make_authorities(m, why));
-	TRY(make_store(m, why));
-	return make_conf(m, why);
+	cert_sha256(&m->root.view, digest);
+	hex_text(digest, sizeof(digest), hex);
+	if (cli->json)
+		tell_json(cli, m, hex);
+	cli_say(cli, "Made an M2M Enrolment Function for %s in %s\n\n", m->conf.fqdn, m->dir);
+	cli_say(cli, "  Root fingerprint (SHA-256)\n    %s\n", hex);
+	cli_say(cli, "  Root certificate     %s/ca/root.cert.pem  (what devices trust)\n", m->dir);
+	cli_say(cli, "  Configuration        %s/openmef.conf\n", m->dir);
+	cli_say(cli, "  Root CA key          %s/offline/  (move this folder to a place without network)\n", m->dir);
+	cli_say(cli, "  Master key           %s/secret/master.key  (back it up; without it no key can be read)\n", m->dir);
+	cli_say(cli, "  Device trust anchors %s/anchors/devices.pem  (append your device makers' CAs)\n", m->dir);
+	if (m->conf.public_http[0])
+		cli_say(cli, "  CRL address          %s/crl/issuing.crl  (written into certificates)\n", m->conf.public_http);
+	cli_say(cli, "\nNext:\n  cat MAKER-CA.pem >>%s/anchors/devices.pem\n", m->dir);
+	cli_say(cli, "  %s\n", cli_command(cli, "enrolee add ID --type TYPE --entity ENTITY-ID --credential serial=NUMBER", next, sizeof(next)));
+	cli_say(cli, "  %s\n", cli_command(cli, "serve", next, sizeof(next)));
 }
 
 static enum err run_init(struct cli *cli, struct why *why)
 {
-	__attribute__((cleanup(making_fini))) struct making m = {.cli = cli};
-	char conf_path[CONF_PATH_MAX];
+	__attribute__((cleanup(making_fini))) struct making m = {0};
+	struct names names = {0};
+	const char *env = getenv("OPENMEF_DIR");
 
 	umask(077);
 	if (!cli->dir)
-		cli->dir = getenv("OPENMEF_DIR") ? getenv("OPENMEF_DIR") : "openmef";
-	TRY(cli_path(cli->dir, "openmef.conf", conf_path, sizeof(conf_path), why));
-	if (access(conf_path, F_OK) == 0)
-		return WHY(why, INIT_EXISTS, "", "%s: there already", conf_path);
-	TRY(take_options(&m, why));
-	TRY(make_all(&m, why));
-	tell(&m);
+		cli->dir = env && env[0] ? env : "openmef";
+	m.dir = cli->dir;
+	m.ask.now_s = clock_unix_s(&cli->clock);
+	m.ask.random = &cli->random;
+	TRY(take_options(&m, cli, &names, why));
+	TRY(making_begin(m.dir, why));
+	TRY(making_values(&m, why));
+	TRY(making_write(&m, why));
+	tell(cli, &m);
 	return OK;
 }
 
 static const struct cli_option init_options[] = {
-	{"fqdn", "NAME", "Domain name of this MEF (default: the host's name)."},
+	{"fqdn", "NAME", "Domain name of this MEF, as devices reach it (default: the host's name)."},
 	{"profile", "iot|it", "iot: P-256, 90 days (default); it: also RSA and P-384, 397 days."},
 	{"key", "KIND", "Keys of the CAs and the server: P-256 (default), P-384, RSA-3072, RSA-4096."},
 	{"https", "ADDRESS:PORT", "Where to listen for EST (default 0.0.0.0:8443)."},
 	{"http", "ADDRESS:PORT", "Where to serve CRLs (default 0.0.0.0:8080)."},
-	{"public-http", "URI", "Base of CRL and CA addresses written into certificates: http://mef.example.com:8080."},
-	{"permit", "SUFFIX", "Domain the issuing CA is confined to (name constraints); may be repeated."},
+	{"public-http", "URI", "Base of the CRL and CA addresses in certificates (default http://FQDN:PORT; '' for none)."},
+	{"permit", "SUFFIX", "Domain that device names must be under (name constraints of the issuing CA); may be repeated."},
 	{"alt", "NAME", "Further DNS name of the server certificate; may be repeated."},
 	{NULL, NULL, NULL},
 };
 
 const struct command command_init = {"init", "", 0, 0,
 	"Make the CA hierarchy, keys, database and configuration.",
-	"Makes DIR (default ./openmef): a root CA whose key can be taken offline, an issuing CA, the TLS server certificate, an empty database and a commented configuration. Private keys are encrypted under keys derived from secret/master.key.",
+	"Makes DIR (default ./openmef): a root CA whose key can be taken offline, an issuing CA, the TLS server certificate, an empty database and a commented configuration. Private keys are encrypted under keys derived from secret/master.key; the root's under offline/root.pass. A directory that holds an OpenMEF is never touched. After an interruption, run it again.",
 	init_options, run_init};

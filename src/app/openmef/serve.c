@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -65,16 +64,19 @@ static enum err run_path(const struct supervisor *s, const char *name, char out[
 static enum err write_pid(struct supervisor *s, struct why *why)
 {
 	char text[16] = "";
-	ssize_t n = pread(s->pid_fd, text, sizeof(text) - 1, 0);
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock holder = lock;
 
-	/* The lock, not the number, says that a server runs: a number may be anybody's after a crash. */
-	if (flock(s->pid_fd, LOCK_EX | LOCK_NB) != 0) {
+	/* The lock, not the number in the file, says that a server runs and which process it is: a number may
+	 * be anybody's after a crash. Others ask with F_GETLK (cli_signal), which takes no lock. */
+	if (fcntl(s->pid_fd, F_SETLK, &lock) != 0) {
+		bool known = fcntl(s->pid_fd, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK;
 		close(s->pid_fd);
 		s->pid_fd = -1; /* neither the file nor its removal is ours */
-		return WHY(why, SERVE_RUNNING, "", "%s/serve.pid: held by process %.*s", s->run_dir,
-			(int)strcspn(text, "\n"), n > 0 ? text : "");
+		return WHY(why, SERVE_RUNNING, "", "%s/serve.pid: held by process %d", s->run_dir,
+			known ? (int)holder.l_pid : 0);
 	}
-	n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+	int n = snprintf(text, sizeof(text), "%d\n", (int)getpid());
 	if (ftruncate(s->pid_fd, 0) != 0 || pwrite(s->pid_fd, text, (size_t)n, 0) != n)
 		return WHY(why, SERVE_RUN_DIR, "", "%s/serve.pid: %s", s->run_dir, strerror(errno));
 	return OK;
@@ -93,6 +95,8 @@ static enum err run_dir_open(struct supervisor *s, const struct conf *conf, stru
 	if (s->pid_fd < 0)
 		return WHY(why, SERVE_RUN_DIR, "", "%s: %s", path, strerror(errno));
 	TRY(write_pid(s, why));
+	TRY(run_path(s, "refused", path, why));
+	unlink(path);
 	TRY(run_path(s, "ports.json", path, why));
 	unlink(path);
 	return OK;
@@ -121,6 +125,19 @@ static enum err write_ports(const struct supervisor *s, const struct conf *conf,
 	TRY(buf_check(&text, "ports", why));
 	TRY(run_path(s, "ports.json", path, why));
 	return file_write(path, buf_span(&text), 0644, why);
+}
+
+/* For `openmef reload`, which waits for this or for a new ports.json. */
+static void tell_refused(const struct supervisor *s, const struct why *cause)
+{
+	char text[WHY_TEXT_MAX + 256];
+	char path[CONF_PATH_MAX];
+	struct why why = {0};
+
+	size_t n = why_print(cause, text, sizeof(text) - 1);
+	text[n] = '\n';
+	if (run_path(s, "refused", path, &why) != OK || file_write(path, span_of(text, n + 1), 0644, &why) != OK)
+		log_why(LOG_WARN_, "run/refused not written", &why);
 }
 
 /* ---- generations */
@@ -218,6 +235,7 @@ void supervisor_failed(struct generation *g)
 	} else {
 		listeners_undo(&s->listeners);
 		notify_state("READY=1");
+		tell_refused(s, &why);
 	}
 	generation_stop(g);
 }
@@ -255,6 +273,7 @@ static void reload(void *arg)
 	if (err != OK) {
 		log_why(LOG_ERROR_, "reload refused, the old configuration goes on", &why);
 		notify_state("READY=1");
+		tell_refused(s, &why);
 	}
 }
 

@@ -1,0 +1,23 @@
+#pragma once
+/* What `openmef init` makes: first all values in memory, then the files, the configuration last. */
+#include "app/openmef/hierarchy.h"
+#include "app/openmef/place.h"
+
+struct making {
+	const char *dir;
+	struct conf conf;
+	struct hierarchy_ask ask;
+	struct secret master;
+	struct authority root, issuing, tls;
+};
+
+void making_fini(struct making *m);
+/*
+ * Checks that dir holds no OpenMEF, makes it and its folders, and marks it as unfinished. What an earlier,
+ * interrupted init left under that mark is overwritten; keys without the mark are never. ERR_CONFLICT,
+ * ERR_SYSTEM.
+ */
+MUST_CHECK enum err making_begin(const char *dir, struct why *why);
+MUST_CHECK enum err making_values(struct making *m, struct why *why);
+/* ERR_SYSTEM, ERR_STORE: no configuration stands there then, and init may be run again. */
+MUST_CHECK enum err making_write(struct making *m, struct why *why);
