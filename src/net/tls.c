@@ -104,7 +104,8 @@ static enum err fill(struct tls_server *s, const struct tls_config *config, stru
 		return WHY(why, TLS_CONFIG, "", "fqdn: want less than %d bytes", CALL_NAME_MAX);
 	TRY(tls_provider_new(&s->provider, &s->lib, why));
 	s->sha256 = EVP_MD_fetch(s->lib, "SHA256", NULL);
-	if (!s->sha256)
+	s->known = tls_known_new();
+	if (!s->sha256 || !s->known)
 		return setup_failed("SHA-256", why);
 	TRY(make_context(s, why));
 	TRY(tls_use_identity(s, config, why));
@@ -138,6 +139,7 @@ void tls_server_free(struct tls_server *s)
 	X509_STORE_free(s->devices);
 	SSL_CTX_free(s->ctx);
 	EVP_MD_free(s->sha256);
+	tls_known_free(s->known);
 	tls_provider_free(s->provider);
 	mem_free(s);
 }

@@ -1,6 +1,7 @@
 #pragma once
 /* Shared by tls.c, tls_files.c, tls_verify.c and tls_peer.c only. */
 #include "net/tls.h"
+#include "net/tls_known.h"
 
 #include <openssl/ssl.h>
 
@@ -11,6 +12,7 @@ struct tls_server {
 	X509_STORE *own;
 	X509_STORE *devices; /* NULL: no third-party anchors */
 	EVP_MD *sha256;
+	struct tls_known *known;
 	char fqdn[CALL_NAME_MAX];
 };
 

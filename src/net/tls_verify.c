@@ -14,6 +14,7 @@ struct finding {
 	int depth;       /* of the certificate at fault, 0 is the leaf */
 	X509 *at_fault;  /* owned */
 	uint8_t anchor[32];
+	int64_t from_s, to_s; /* when all of the verified chain are valid */
 };
 
 struct why *tls_note(struct tls_link *link)
@@ -30,6 +31,33 @@ static bool digest_cert(const struct tls_server *s, X509 *cert, uint8_t out[32])
 	return cert && X509_digest(cert, s->sha256, out, &n) == 1 && n == 32;
 }
 
+static int64_t time_s(const ASN1_TIME *time, int64_t otherwise)
+{
+	struct tm tm;
+
+	if (ASN1_TIME_to_tm(time, &tm) != 1)
+		return otherwise;
+	struct date date = {.year = tm.tm_year + 1900, .month = tm.tm_mon + 1, .day = tm.tm_mday,
+		.hour = tm.tm_hour, .minute = tm.tm_min, .second = tm.tm_sec};
+	return date_to_s(&date);
+}
+
+/* Anchor and validity of a chain that was verified. */
+static bool note_chain(const struct tls_server *s, const STACK_OF(X509) *chain, struct finding *out)
+{
+	int n = sk_X509_num(chain);
+
+	out->from_s = INT64_MIN;
+	out->to_s = INT64_MAX;
+	for (int i = 0; i < n; i++) {
+		int64_t from_s = time_s(X509_get0_notBefore(sk_X509_value(chain, i)), INT64_MAX);
+		int64_t to_s = time_s(X509_get0_notAfter(sk_X509_value(chain, i)), INT64_MIN);
+		out->from_s = from_s > out->from_s ? from_s : out->from_s;
+		out->to_s = to_s < out->to_s ? to_s : out->to_s;
+	}
+	return n > 0 && digest_cert(s, sk_X509_value(chain, n - 1), out->anchor);
+}
+
 static void verify_against(const struct tls_server *s, X509_STORE *store, X509 *leaf, STACK_OF(X509) *chain,
 	struct finding *out)
 {
@@ -43,8 +71,7 @@ static void verify_against(const struct tls_server *s, X509_STORE *store, X509 *
 	int ok = X509_verify_cert(ctx);
 	out->error = X509_STORE_CTX_get_error(ctx);
 	out->depth = X509_STORE_CTX_get_error_depth(ctx);
-	STACK_OF(X509) *verified = X509_STORE_CTX_get0_chain(ctx);
-	if (ok == 1 && !digest_cert(s, sk_X509_value(verified, sk_X509_num(verified) - 1), out->anchor))
+	if (ok == 1 && !note_chain(s, X509_STORE_CTX_get0_chain(ctx), out))
 		out->error = X509_V_ERR_UNSPECIFIED;
 	else if (ok != 1 && out->error == X509_V_OK)
 		out->error = X509_V_ERR_UNSPECIFIED;
@@ -91,12 +118,30 @@ static int check_raw_key(X509 *leaf, const STACK_OF(X509) *chain)
 	return check_dates(leaf);
 }
 
-static void decide(const struct tls_server *s, struct tls_link *link, X509 *leaf, STACK_OF(X509) *chain,
+/* True when the chain might end in this store: it names one of its subjects as an issuer. */
+static bool mentions(X509_STORE *store, const STACK_OF(X509) *chain)
+{
+	const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		const X509 *ca = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+		for (int j = 0; ca && j < sk_X509_num(chain); j++) {
+			if (X509_NAME_cmp(X509_get_subject_name(ca), X509_get_issuer_name(sk_X509_value(chain, j))) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void verify(const struct tls_server *s, X509 *leaf, STACK_OF(X509) *chain, enum peer_trust *trust,
 	struct finding *found)
 {
-	verify_against(s, s->own, leaf, chain, found);
+	*trust = PEER_OWN;
+	*found = (struct finding){.error = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY};
+	/* Our store holds one or two CAs, so a glance spares most third parties an attempt. */
+	if (!s->devices || mentions(s->own, chain))
+		verify_against(s, s->own, leaf, chain, found);
 	if (found->error == X509_V_OK) {
-		link->trust = PEER_OWN;
 		if (is_for_servers_only(leaf))
 			found->error = X509_V_ERR_INVALID_PURPOSE;
 		return;
@@ -104,12 +149,53 @@ static void decide(const struct tls_server *s, struct tls_link *link, X509 *leaf
 	if (s->devices && leads_elsewhere(found->error)) {
 		X509_free(found->at_fault);
 		verify_against(s, s->devices, leaf, chain, found);
-		link->trust = PEER_THIRD_PARTY;
+		*trust = PEER_THIRD_PARTY;
 	}
 	if (found->error == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT) {
 		found->error = check_raw_key(leaf, chain);
-		link->trust = PEER_RAW_KEY;
+		*trust = PEER_RAW_KEY;
 	}
+}
+
+enum { DIGESTS_MAX = TLS_CHAIN_MAX + 2 };
+
+/* One name for the chain as the client sent it. */
+static bool name_chain(const struct tls_server *s, const STACK_OF(X509) *chain, uint8_t key[TLS_KNOWN_KEY])
+{
+	uint8_t digests[DIGESTS_MAX][32];
+	int n = sk_X509_num(chain);
+
+	if (n < 1 || n > DIGESTS_MAX)
+		return false;
+	for (int i = 0; i < n; i++) {
+		if (!digest_cert(s, sk_X509_value(chain, i), digests[i]))
+			return false;
+	}
+	return EVP_Digest(digests, (size_t)n * sizeof(digests[0]), key, NULL, s->sha256, NULL) == 1;
+}
+
+static void decide(const struct tls_server *s, struct tls_link *link, X509 *leaf, STACK_OF(X509) *chain,
+	struct finding *found)
+{
+	struct tls_known_chain fresh = {0};
+	bool named = name_chain(s, chain, fresh.key);
+	const struct tls_known_chain *known = named ? tls_known_find(s->known, fresh.key, (int64_t)time(NULL)) : NULL;
+
+	if (!known) {
+		verify(s, leaf, chain, &fresh.trust, found);
+		if (found->error != X509_V_OK)
+			return;
+		memcpy(fresh.anchor, found->anchor, sizeof(fresh.anchor));
+		fresh.from_s = found->from_s;
+		fresh.to_s = found->to_s;
+		if (named && fresh.trust != PEER_RAW_KEY)
+			tls_known_add(s->known, &fresh);
+		known = &fresh;
+	}
+	X509_free(found->at_fault); /* of an attempt before the one that succeeded */
+	*found = (struct finding){.error = X509_V_OK};
+	link->trust = known->trust;
+	memcpy(link->anchor, known->anchor, sizeof(link->anchor));
 }
 
 static void name_text(X509 *cert, char *out, size_t size)
@@ -123,25 +209,13 @@ static void name_text(X509 *cert, char *out, size_t size)
 	BIO_free(bio);
 }
 
-static void time_text(const ASN1_TIME *time, char out[DATE_TEXT_SIZE])
-{
-	struct tm tm;
-
-	out[0] = '\0';
-	if (ASN1_TIME_to_tm(time, &tm) != 1)
-		return;
-	struct date date = {.year = tm.tm_year + 1900, .month = tm.tm_mon + 1, .day = tm.tm_mday,
-		.hour = tm.tm_hour, .minute = tm.tm_min, .second = tm.tm_sec};
-	date_text(date_to_s(&date), out);
-}
-
 /* Names the dates and our clock: a wrong clock is the first suspect. */
 static void explain_time(X509 *cert, const char *who, struct why *why)
 {
 	char from[DATE_TEXT_SIZE], to[DATE_TEXT_SIZE], now[DATE_TEXT_SIZE];
 
-	time_text(X509_get0_notBefore(cert), from);
-	time_text(X509_get0_notAfter(cert), to);
+	date_text(time_s(X509_get0_notBefore(cert), 0), from);
+	date_text(time_s(X509_get0_notAfter(cert), 0), to);
 	date_text((int64_t)time(NULL), now);
 	enum err e = WHY(why, TLS_PEER_TIME, "RFC 5280 4.1.2.5", "%s: want a time from %s to %s, our clock has %s", who, from,
 		to, now);
@@ -192,14 +266,12 @@ int tls_verify(X509_STORE_CTX *ctx, void *arg)
 	const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_link *link = tls_link_of(ssl);
 	X509 *leaf = X509_STORE_CTX_get0_cert(ctx);
-	struct finding found;
+	struct finding found = {0};
 
 	decide(s, link, leaf, X509_STORE_CTX_get0_untrusted(ctx), &found);
 	if (found.error == X509_V_OK && !keep_leaf(link, leaf))
 		found.error = X509_V_ERR_INVALID_CALL;
-	if (found.error == X509_V_OK)
-		memcpy(link->anchor, found.anchor, sizeof(link->anchor));
-	else
+	if (found.error != X509_V_OK)
 		link->trust = PEER_ANONYMOUS;
 	X509_STORE_CTX_set_error(ctx, found.error);
 	if (found.error != X509_V_OK)

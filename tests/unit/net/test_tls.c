@@ -2,7 +2,9 @@
 
 #include "base/mem.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/param_build.h>
 #include <openssl/sha.h>
 #include <openssl/ssl.h>
 
@@ -215,6 +217,56 @@ static void device_without_its_intermediate_is_unknown(void **state)
 		assert_refused(&t, CODE_TLS_PEER_UNKNOWN, SSL_AD_UNKNOWN_CA, "CN=device");
 		talk_end(&t);
 	}
+}
+
+/* Claims the public key of one and signs with another. */
+static EVP_PKEY *false_key(EVP_PKEY *claimed)
+{
+	EVP_PKEY *other = EVP_EC_gen("P-256"), *key = NULL;
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+	OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+	unsigned char point[80];
+	size_t n = 0;
+	BIGNUM *secret = NULL;
+
+	EVP_PKEY_get_octet_string_param(claimed, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point), &n);
+	EVP_PKEY_get_bn_param(other, OSSL_PKEY_PARAM_PRIV_KEY, &secret);
+	OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0);
+	OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, point, n);
+	OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_PRIV_KEY, secret);
+	OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
+	assert_int_equal(EVP_PKEY_fromdata_init(ctx), 1);
+	assert_int_equal(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params), 1);
+	OSSL_PARAM_free(params);
+	OSSL_PARAM_BLD_free(bld);
+	EVP_PKEY_CTX_free(ctx);
+	BN_free(secret);
+	EVP_PKEY_free(other);
+	return key;
+}
+
+static void known_chain_gets_the_same_verdict_and_no_other_does(void **state)
+{
+	struct id id = id_new(&(struct id_plan){.cn = "often", .issuer = &w.maker_sub});
+	struct id impostor = {.key = false_key(id.key), .cert = id.cert};
+
+	BOTH_VERSIONS (v) {
+		for (int i = 0; i < 3; i++) {
+			struct talk t = talk(v, &id, &w.maker_sub);
+			assert_trust(&t, PEER_THIRD_PARTY, &id, &w.maker);
+			talk_end(&t);
+		}
+		/* what was seen with its intermediate is not believed without it */
+		struct talk t = talk(v, &id, NULL);
+		assert_refused(&t, CODE_TLS_PEER_UNKNOWN, SSL_AD_UNKNOWN_CA, NULL);
+		talk_end(&t);
+		/* RFC 8446 4.4.3: a known certificate still needs its key */
+		t = talk(v, &impostor, &w.maker_sub);
+		assert_refused(&t, CODE_TLS_HANDSHAKE, SSL_AD_DECRYPT_ERROR, "bad signature");
+		talk_end(&t);
+	}
+	EVP_PKEY_free(impostor.key);
+	id_free(&id);
 }
 
 static void client_without_certificate_is_anonymous(void **state)
@@ -665,6 +717,7 @@ int main(void)
 		cmocka_unit_test(own_certificate_is_own_by_its_issuing_ca),
 		cmocka_unit_test(device_with_intermediate_leads_to_its_makers_anchor),
 		cmocka_unit_test(device_without_its_intermediate_is_unknown),
+		cmocka_unit_test(known_chain_gets_the_same_verdict_and_no_other_does),
 		cmocka_unit_test(client_without_certificate_is_anonymous),
 		cmocka_unit_test(unknown_ca_is_refused_with_its_alert),
 		cmocka_unit_test(what_the_root_issued_directly_is_not_own),
