@@ -203,6 +203,9 @@ static enum err explain(struct fetch *f, const char *url, CURLcode code, const s
 	if (server->kind != OK)
 		return WHY(why, AGENT_SERVER, server->clause, "%s: %s: %s", f->server.host, page ? page->title : "",
 			server->text);
+	/* RFC 6066 3: a server under another name ends the handshake before it shows a certificate */
+	if (strstr(f->error, "unrecognized name"))
+		return WHY(why, AGENT_SERVER, "RFC 6066 3", "%s: the server does not serve this name", f->server.host);
 	if (reply->body.bad)
 		return WHY(why, AGENT_REPLY, "", "%s: body: want at most %d octets, have more", url, FETCH_BODY_MAX);
 	if (is_refusal(f, code))
