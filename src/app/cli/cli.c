@@ -61,7 +61,10 @@ static enum err parse_option(struct cli *cli, int argc, char **argv, int *i, str
 	bool is_dir = span_is(name, "dir");
 	size_t index = option_index(cli->command, name);
 
-	if (span_is(name, "json") || span_is(name, "quiet")) {
+	bool is_common = span_is(name, "json") || span_is(name, "quiet");
+	if (is_common && value)
+		return usage(cli, "no value wanted for", argv[*i], why);
+	if (is_common) {
 		*(span_is(name, "json") ? &cli->json : &cli->quiet) = true;
 		return OK;
 	}
