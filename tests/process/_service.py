@@ -111,7 +111,8 @@ class Service:
 		self.http = ports["http"][0]["port"]
 
 	def log_text(self):
-		return (self.root / "serve.log").read_text(errors="replace")
+		log = self.root / "serve.log"
+		return log.read_text(errors="replace") if log.exists() else ""
 
 	def roles(self):
 		"""{"front-0": pid, ...} of the processes that run now."""

@@ -213,8 +213,9 @@ static enum err run_remove(struct cli *cli, struct why *why)
 }
 
 const struct command command_enrolee_disable = {"enrolee disable", "ID", 1, 1,
-	"Stop an enrolee from enrolling and renewing; its certificates stay valid until revoked.", NULL, NULL, run_disable};
+	"Stop an enrolee from enrolling and renewing.", "Its certificates stay valid until `openmef cert revoke`.", NULL, run_disable};
 const struct command command_enrolee_enable = {
 	"enrolee enable", "ID", 1, 1, "Let a disabled enrolee enrol again.", NULL, NULL, run_enable};
 const struct command command_enrolee_remove = {"enrolee remove", "ID", 1, 1,
-	"Forget an enrolee; refused while it holds certificates that are valid.", NULL, NULL, run_remove};
+	"Forget an enrolee.", "Refused while it holds valid certificates: revoke them first, or wait until they expire.", NULL,
+	run_remove};

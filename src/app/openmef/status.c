@@ -166,11 +166,11 @@ static enum err run_status(struct cli *cli, struct why *why)
 {
 	OWNED_STORE struct store *store = NULL;
 	OWNED_JSON struct json *j = json_object_new();
-	struct report r = {.cli = cli, .j = j, .findings = json_list_new(), .now_s = clock_unix_s(&cli->clock)};
+	OWNED_JSON struct json *findings = json_list_new();
+	struct report r = {.cli = cli, .j = j, .findings = findings, .now_s = clock_unix_s(&cli->clock)};
 	struct conf conf;
 	struct store_counts counts = {0};
 
-	json_put(j, "findings", r.findings); /* the object owns it from here on */
 	TRY(cli_conf(cli, &conf, why));
 	TRY(cli_store(cli, &conf, &store, why));
 	TRY(store->ops->counts(store->self, &counts, why));
@@ -183,6 +183,8 @@ static enum err run_status(struct cli *cli, struct why *why)
 	report_cert(&r, "server TLS", "server_tls_not_after", conf.tls_cert, "ca tls");
 	TRY(report_crl(&r, store, why));
 	report_anchors(&r, &conf);
+	json_put(j, "findings", findings);
+	findings = NULL;
 	if (cli->json)
 		cli_print_json(j);
 	return judge(&r, &conf, pid, why);
