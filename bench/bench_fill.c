@@ -23,9 +23,9 @@ static enum err add(struct store *s, long i, struct why *why)
 	char serial[64];
 	int64_t now_s = time(NULL);
 
-	snprintf(id, sizeof(id), "filler-%08ld", i);
-	snprintf(entity, sizeof(entity), "urn:example:filler:%08ld", i);
-	snprintf(serial, sizeof(serial), "FILL-%08ld", i * 2654435761L % 100000000L);
+	snprintf(id, sizeof(id), "bench-%08ld", i);
+	snprintf(entity, sizeof(entity), "urn:example:bench:%08ld", i);
+	snprintf(serial, sizeof(serial), "BENCH-%08ld", i);
 	struct enrolee e = {id, ENTITY_NODE, entity, ENROLEE_ENABLED, "", "", now_s, now_s};
 	struct credential c = {.kind = CREDENTIAL_SERIAL, .value = serial};
 	TRY(s->ops->enrolee_add(s->self, &e, why));

@@ -1,13 +1,17 @@
 #define _GNU_SOURCE /* strcasestr */
 /*
  * Load for an EST server: THREADS blocking clients, each enrolment with a certificate request of its own.
- *   fresh: new TCP connection, full mutual TLS handshake, POST simpleenroll, close
- *   keep:  one connection per thread, POST after POST
- * Requests are made before the clock starts. Prints one JSON object. The server's certificate is not
+ *   fresh: a device that the server never saw, new TCP connection, full mutual TLS handshake, POST
+ *          simpleenroll, close
+ *   keep:  one device and connection per thread, POST after POST
+ * Devices (FROM, FROM + STRIDE, ...) get their certificates from the factory CA in DIR. Certificates and
+ * requests are made before the clock starts. Prints one JSON object. The server's certificate is not
  * verified: the measured work is the server's.
  */
+#include "adapt/sys/file.h"
 #include "base/base64.h"
 #include "base/mem.h"
+#include "pki/build.h"
 #include "pki/csr.h"
 #include "pki/name.h"
 
@@ -26,15 +30,22 @@
 
 enum { THREADS_MAX = 64, REQUEST_MAX = 4096, REPLY_MAX = 64 * 1024 };
 
+struct device {
+	X509 *cert;
+	EVP_PKEY *key;
+};
+
 struct load {
 	int port;
-	const char *dir;  /* device-I.pem, device-I.key */
-	int devices;
+	const char *dir;  /* ca.pem, ca.key of the factory */
+	int from, stride; /* numbers of the devices */
 	int threads;
 	int count; /* enrolments in all */
 	int tls;   /* 12 or 13 */
 	bool keep;
 	SSL_CTX *contexts[THREADS_MAX];
+	struct device *devices;
+	int devices_n;
 	struct buf *requests; /* count HTTP requests */
 	double *latency_ms;   /* count */
 };
@@ -61,26 +72,75 @@ static void die(const char *what)
 	exit(1);
 }
 
-static SSL_CTX *make_context(const struct load *l, int device)
+static SSL_CTX *make_context(const struct load *l)
 {
 	OSSL_LIB_CTX *lib = OSSL_LIB_CTX_new(); /* one per thread: no shared locks */
 	SSL_CTX *ctx = SSL_CTX_new_ex(lib, NULL, TLS_client_method());
-	char path[512];
 	int version = l->tls == 12 ? TLS1_2_VERSION : TLS1_3_VERSION;
 
 	if (!ctx || !SSL_CTX_set_min_proto_version(ctx, version) || !SSL_CTX_set_max_proto_version(ctx, version))
 		die("TLS context");
-	snprintf(path, sizeof(path), "%s/device-%d.pem", l->dir, device);
-	if (SSL_CTX_use_certificate_file(ctx, path, SSL_FILETYPE_PEM) != 1)
-		die(path);
-	snprintf(path, sizeof(path), "%s/device-%d.key", l->dir, device);
-	if (SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) != 1)
-		die(path);
 	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	char groups[] = "X25519:P-256"; /* not const: the macro casts it so */
-	SSL_CTX_set1_groups_list(ctx, groups);
+	SSL_CTX_set1_groups_list(ctx, "X25519:P-256");
 	return ctx;
+}
+
+struct factory {
+	struct key *key;
+	struct buf der;
+	struct cert cert;
+};
+
+static enum err keep_der(void *arg, struct span der, struct why *why)
+{
+	buf_put_span(arg, der);
+	return OK;
+}
+
+static void open_factory(const char *dir, struct factory *f)
+{
+	struct why why = {0};
+	char path[512];
+	OWNED_BUF struct buf pem = BUF(65536);
+	OWNED_BUF struct buf key_pem = BUF(65536);
+
+	f->der = BUF(CERT_DER_MAX);
+	snprintf(path, sizeof(path), "%s/ca.pem", dir);
+	if (file_read(path, &pem, &why) != OK || cert_each_pem(buf_span(&pem), keep_der, &f->der, &why) != OK
+		|| cert_parse(buf_span(&f->der), &f->cert, &why) != OK)
+		die(why.text);
+	snprintf(path, sizeof(path), "%s/ca.key", dir);
+	if (file_read(path, &key_pem, &why) != OK
+		|| key_parse_pem(buf_span(&key_pem), (struct span){NULL, 0}, &f->key, &why) != OK)
+		die(why.text);
+}
+
+static void make_device(const struct factory *f, int number, struct device *out)
+{
+	struct why why = {0};
+	OWNED_BUF struct buf subject = BUF(NAME_DER_MAX);
+	OWNED_BUF struct buf spki = BUF(1024);
+	OWNED_BUF struct buf der = BUF(CERT_DER_MAX);
+	OWNED_KEY struct key *key = NULL;
+	char name[32];
+	uint8_t serial[8] = {0x01};
+
+	memcpy(serial + 4, &number, sizeof(number));
+	snprintf(name, sizeof(name), "BENCH-%08d", number);
+	if (key_new(KEY_P256, &key, &why) != OK || key_write_spki(key, &spki, &why) != OK
+		|| name_write_cn(NULL, name, &subject, &why) != OK)
+		die(why.text);
+	struct cert_plan plan = {.serial = span_of(serial, sizeof(serial)), .issuer = f->cert.subject,
+		.subject = buf_span(&subject), .spki = buf_span(&spki), .not_before_s = time(NULL) - 3600,
+		.not_after_s = time(NULL) + 86400, .path_len = -1, .key_usage = KU_DIGITAL_SIGNATURE, .akid = f->cert.skid};
+	if (cert_build(&plan, f->key, &der, &why) != OK)
+		die(why.text);
+	const unsigned char *at = der.p;
+	out->cert = d2i_X509(NULL, &at, (long)der.n);
+	out->key = key_native(key);
+	if (!out->cert || EVP_PKEY_up_ref(out->key) != 1)
+		die("device");
 }
 
 static void make_request(struct buf *out, int device)
@@ -92,7 +152,7 @@ static void make_request(struct buf *out, int device)
 	OWNED_BUF struct buf body = BUF(REQUEST_MAX);
 	char cn[32];
 
-	snprintf(cn, sizeof(cn), "bench-%d", device);
+	snprintf(cn, sizeof(cn), "bench-%08d", device);
 	if (key_new(KEY_P256, &key, &why) != OK || name_write_cn(cn, NULL, &subject, &why) != OK)
 		die(why.text);
 	struct csr_plan plan = {.subject = buf_span(&subject)};
@@ -106,7 +166,7 @@ static void make_request(struct buf *out, int device)
 	buf_put_span(out, buf_span(&body));
 }
 
-static SSL *open_connection(const struct load *l, SSL_CTX *ctx, int *fd_out)
+static SSL *open_connection(const struct load *l, SSL_CTX *ctx, const struct device *device, int *fd_out)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)l->port)};
 	int one = 1;
@@ -122,6 +182,8 @@ static SSL *open_connection(const struct load *l, SSL_CTX *ctx, int *fd_out)
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	SSL_set_connect_state(ssl);
+	SSL_use_certificate(ssl, device->cert);
+	SSL_use_PrivateKey(ssl, device->key);
 	SSL_set_fd(ssl, fd);
 	char name[] = "localhost"; /* not const: the macro casts it so */
 	SSL_set_tlsext_host_name(ssl, name);
@@ -187,7 +249,7 @@ static void *work(void *arg)
 	for (int i = w->index; i < l->count; i += l->threads) {
 		double start = now_ms();
 		if (!ssl)
-			ssl = open_connection(l, l->contexts[w->index], &fd);
+			ssl = open_connection(l, l->contexts[w->index], &l->devices[i % l->devices_n], &fd);
 		reply[0] = '\0';
 		bool good = ssl && exchange(ssl, &l->requests[i], reply);
 		if (!l->keep || !good) {
@@ -234,32 +296,43 @@ static void report(const struct load *l, const struct worker *workers, double el
 
 static void prepare(struct load *l)
 {
+	struct factory factory = {0};
+
+	l->devices_n = l->keep ? l->threads : l->count;
 	l->requests = mem_array((size_t)l->count, sizeof(struct buf));
 	l->latency_ms = mem_array((size_t)l->count, sizeof(double));
-	if (!l->requests || !l->latency_ms)
+	l->devices = mem_array((size_t)l->devices_n, sizeof(struct device));
+	if (!l->requests || !l->latency_ms || !l->devices)
 		die("memory");
+	open_factory(l->dir, &factory);
+	for (int i = 0; i < l->devices_n; i++)
+		make_device(&factory, l->from + i * l->stride, &l->devices[i]);
 	for (int i = 0; i < l->threads; i++)
-		l->contexts[i] = make_context(l, i % l->devices);
+		l->contexts[i] = make_context(l);
 	for (int i = 0; i < l->count; i++)
-		make_request(&l->requests[i], i % l->threads % l->devices);
+		make_request(&l->requests[i], l->from + i % l->devices_n * l->stride);
+	key_free(factory.key);
+	buf_fini(&factory.der);
 }
 
 int main(int argc, char **argv)
 {
-	struct load l = {.devices = 8, .threads = 8, .count = 1000, .tls = 13};
+	struct load l = {0};
 	struct worker workers[THREADS_MAX] = {0};
 	pthread_t threads[THREADS_MAX];
 
-	if (argc != 7) {
-		fprintf(stderr, "usage: bench_load PORT DEVICES-DIR THREADS COUNT 12|13 fresh|keep\n");
+	if (argc != 9) {
+		fprintf(stderr, "usage: bench_load PORT FACTORY-DIR FROM STRIDE THREADS COUNT 12|13 fresh|keep\n");
 		return 2;
 	}
 	l.port = atoi(argv[1]);
 	l.dir = argv[2];
-	l.threads = atoi(argv[3]);
-	l.count = atoi(argv[4]);
-	l.tls = atoi(argv[5]);
-	l.keep = strcmp(argv[6], "keep") == 0;
+	l.from = atoi(argv[3]);
+	l.stride = atoi(argv[4]);
+	l.threads = atoi(argv[5]);
+	l.count = atoi(argv[6]);
+	l.tls = atoi(argv[7]);
+	l.keep = strcmp(argv[8], "keep") == 0;
 	if (l.threads < 1 || l.threads > THREADS_MAX || l.count < 1)
 		die("threads or count out of range");
 	prepare(&l);

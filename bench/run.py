@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 
-DEVICES = 8
 THREADS = 8
 
 
@@ -84,30 +83,42 @@ def first_port(ports):
     return int(ports["https"][0]["port"])
 
 
-def make_devices(server, scratch):
-    at = f"{scratch}/devices"
+def make_factory(server, scratch):
+    """The CA of a device maker; the server trusts it from its next start on."""
+    at = f"{scratch}/factory"
     os.makedirs(at)
     run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", f"{at}/ca.key")
     run("openssl", "req", "-x509", "-new", "-key", f"{at}/ca.key", "-subj", "/CN=Factory", "-days", "3650", "-sha256",
         "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign", "-out", f"{at}/ca.pem")
-    open(f"{at}/ext", "w").write("keyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n")
-    for i in range(DEVICES):
-        key = f"{at}/device-{i}.key"
-        run("openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
-        run("openssl", "req", "-new", "-key", key, "-subj", f"/serialNumber=BENCH-{i}", "-out", f"{at}/csr")
-        run("openssl", "x509", "-req", "-in", f"{at}/csr", "-CA", f"{at}/ca.pem", "-CAkey", f"{at}/ca.key",
-            "-CAcreateserial", "-days", "365", "-sha256", "-extfile", f"{at}/ext", "-out", f"{at}/device-{i}.pem")
-        server.command("enrolee", "add", f"bench-{i}", "--type", "node", "--entity", f"urn:example:bench:{i}",
-                       "--credential", f"serial=BENCH-{i}")
     with open(f"{server.dir}/anchors/devices.pem", "a") as out:
         out.write(open(f"{at}/ca.pem").read())
     return at
 
 
-def load(build, server, devices, count, tls, mode):
+class Fleet:
+    """Devices registered so far; each is used once, so no run meets what another one warmed up."""
+
+    def __init__(self, build, server):
+        self.fill, self.server, self.registered, self.used = f"{build}/bench/bench_fill", server, 0, 0
+
+    def register(self, total):
+        if total > self.registered:
+            run(self.fill, f"{self.server.dir}/openmef.db", str(self.registered), str(total))
+            self.registered = total
+
+    def take(self, count):
+        start = self.used
+        self.used += count
+        if self.used > self.registered:
+            sys.exit("bench: more devices wanted than registered")
+        return start
+
+
+def load(build, server, devices, fleet, count, tls, mode, stride=1):
     """One run; returns the load's figures with the server's CPU added."""
+    start = fleet.take(count if mode == "fresh" else THREADS)
     process = subprocess.Popen(
-        ["taskset", "-c", "1", f"{build}/bench/bench_load", str(server.port), devices, str(THREADS), str(count), str(tls), mode],
+        ["taskset", "-c", "1", f"{build}/bench/bench_load", str(server.port), devices, str(start * stride), str(stride), str(THREADS), str(count), str(tls), mode],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     process.stderr.readline()  # "ready": requests are made, the clock starts
     before = server.cpu_s()
@@ -134,6 +145,28 @@ def openssl_speed():
     return found
 
 
+def compare_sizes(build, scratch, quick, add):
+    """CPU of an enrolment beside a thousand registered enrolees and beside a million."""
+    small, large, n = (1000, 20000, 900) if quick else (1000, 1000000, 900)
+    cost = {}
+    for size in (small, large):
+        place = f"{scratch}/{size}"
+        os.makedirs(place)
+        server = Server(build, place)
+        devices = make_factory(server, place)
+        fleet = Fleet(build, server)
+        say(f"  registering {size} enrolees")
+        fleet.register(size)
+        server.start()
+        try:
+            runs = [load(build, server, devices, fleet, n // 3, 12, "fresh", size // 1000)["cpu_us"] for _ in range(3)]
+        finally:
+            server.stop()
+        cost[size] = sorted(runs)[1]
+        add(f"enrol_cpu_us_at_{size}", cost[size], "us", None, "median of three runs, each device new, spread over all")
+    add("cost_1m_over_1k", cost[large] / cost[small], "ratio", None, f"{large} over {small} registered enrolees")
+
+
 def main():
     build = os.path.abspath(sys.argv[1])
     quick = "--quick" in sys.argv
@@ -149,7 +182,10 @@ def main():
     with tempfile.TemporaryDirectory(prefix="openmef-bench.") as scratch:
         server = Server(build, scratch)
         try:
-            devices = make_devices(server, scratch)
+            devices = make_factory(server, scratch)
+            fleet = Fleet(build, server)
+            n = 2000 if quick else 8000
+            fleet.register(1000 + 2 * n + 1000)
             floor = json.loads(run("taskset", "-c", "0", f"{build}/bench/bench_floor"))
             speed = openssl_speed()
             floor_us = 2 * speed["sign"] + 3 * speed["verify"] + speed["ecdh"] + floor["keygen_p256_us"]
@@ -157,16 +193,15 @@ def main():
             say(f"floor of one enrolment: 2 signs, 3 verifies, 1 ECDH, 1 key generation = {floor_us:.0f} us ({per_s:.0f} a second)")
             server.start()
             memory0 = server.memory_mib()
-            n = 2000 if quick else 8000
-            load(build, server, devices, 500, 13, "fresh")
+            load(build, server, devices, fleet, 500, 13, "fresh")
             for tls in (12, 13):
-                f = load(build, server, devices, n, tls, "fresh")
+                f = load(build, server, devices, fleet, n, tls, "fresh")
                 add(f"est_enrol_tls{tls}_per_cpu_s", f["per_cpu_s"], "per CPU-second", per_s,
                     "fresh TCP, full mutual TLS, fresh CSR, durable record")
                 add(f"est_enrol_tls{tls}_per_s", f["per_s"], "per second")
                 add(f"est_enrol_tls{tls}_p50_ms", f["p50_ms"], "ms")
                 add(f"est_enrol_tls{tls}_p99_ms", f["p99_ms"], "ms")
-            f = load(build, server, devices, n, 13, "keep")
+            f = load(build, server, devices, fleet, n, 13, "keep")
             add("est_keepalive_per_cpu_s", f["per_cpu_s"], "per CPU-second", 1e6 / (speed["sign"] + speed["verify"]),
                 "one connection a thread; floor: 1 sign, 1 verify")
             server.stop()
@@ -179,24 +214,14 @@ def main():
             done, total = 0, 5000 if quick else 100000
             marks = {}
             for goal in (total // 10, total):
-                load(build, server, devices, goal - done, 12, "keep")
+                load(build, server, devices, fleet, goal - done, 12, "keep")
                 done = goal
                 marks[goal] = server.memory_mib()
                 for role, mib in marks[goal].items():
                     add(f"rss_mib_{role}_after_{goal}", mib, "MiB", None, f"at start {fresh.get(role, 0):.1f} MiB")
             add("rss_mib_after_100k", max(marks[total].values()), "MiB", None, "largest role")
-            cost = {}
-            sizes = (1000, 20000) if quick else (1000, 1000000)
-            at = 0
-            for size in sizes:
-                server.stop()
-                run(f"{build}/bench/bench_fill", f"{server.dir}/openmef.db", str(at), str(size))
-                at = size
-                server.start()
-                load(build, server, devices, 1000, 12, "fresh")
-                cost[size] = min(load(build, server, devices, n, 12, "fresh")["cpu_us"] for _ in range(2))
-                add(f"enrol_cpu_us_at_{size}", cost[size], "us")
-            add("cost_1m_over_1k", cost[sizes[1]] / cost[sizes[0]], "ratio", None, f"CPU per enrolment at {sizes[1]} over {sizes[0]} enrolees")
+            server.stop()
+            compare_sizes(build, scratch, quick, add)
         finally:
             server.stop()
     with open("bench-results.json", "w") as out:

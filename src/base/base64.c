@@ -2,7 +2,7 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static size_t encode_group(const uint8_t *in, size_t n, uint8_t out[4])
+static void encode_group(const uint8_t *in, size_t n, uint8_t out[4])
 {
 	uint32_t v = (uint32_t)in[0] << 16;
 
@@ -14,39 +14,49 @@ static size_t encode_group(const uint8_t *in, size_t n, uint8_t out[4])
 	out[1] = (uint8_t)alphabet[v >> 12 & 63];
 	out[2] = n > 1 ? (uint8_t)alphabet[v >> 6 & 63] : '=';
 	out[3] = n > 2 ? (uint8_t)alphabet[v & 63] : '=';
-	return 4;
 }
 
 void base64_write(struct buf *out, struct span bytes, size_t columns)
 {
+	size_t characters = (bytes.n + 2) / 3 * 4;
 	size_t column = 0;
+	/* Room for all of it at once: this runs for every certificate that is answered. */
+	uint8_t *to = buf_room(out, characters + (columns ? characters / columns + 1 : 0));
+	uint8_t *start = to;
 
+	if (!to)
+		return;
 	for (size_t i = 0; i < bytes.n; i += 3) {
 		uint8_t group[4];
-		size_t n = encode_group(bytes.p + i, bytes.n - i, group);
-		for (size_t k = 0; k < n; k++) {
-			buf_put_u8(out, group[k]);
+		encode_group(bytes.p + i, bytes.n - i, group);
+		for (size_t k = 0; k < sizeof(group); k++) {
+			*to++ = group[k];
 			if (columns && ++column == columns) {
-				buf_put_u8(out, '\n');
+				*to++ = '\n';
 				column = 0;
 			}
 		}
 	}
 	if (columns && column)
-		buf_put_u8(out, '\n');
+		*to++ = '\n';
+	buf_grew(out, (size_t)(to - start));
 }
+
+/* Each octet's digit plus one; 0 for what is none. */
+static const uint8_t digits[256] = {
+	['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6, ['G'] = 7, ['H'] = 8, ['I'] = 9,
+	['J'] = 10, ['K'] = 11, ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17,
+	['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25,
+	['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31, ['f'] = 32, ['g'] = 33,
+	['h'] = 34, ['i'] = 35, ['j'] = 36, ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41,
+	['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48, ['w'] = 49,
+	['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56, ['4'] = 57,
+	['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
 
 static int value(uint8_t c)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
+	return (int)digits[c] - 1;
 }
 
 static bool is_space(uint8_t c)

@@ -1,7 +1,7 @@
 #pragma once
 /*
  * The server side of TLS 1.2 and 1.3 with optional client certificates. One context per process.
- * spec/feasibility 1.4: no auto-chain, X25519 first, released buffers, no session tickets for
+ * What makes OpenSSL 3.0 fast: no auto-chain, X25519 first, released buffers, no session tickets for
  * certificate clients, a library context per process that holds only what is used.
  *
  * Who the peer is: a chain to the MEF's own issuing CA makes PEER_OWN, one to an explicit device

@@ -1,6 +1,6 @@
 #pragma once
 /*
- * Client certificates whose chain was verified lately (spec/feasibility 1.4, point 8). A device opens
+ * Client certificates whose chain was verified lately. A device opens
  * several connections to enrol; only the first pays for the signatures of its chain. The key names the
  * whole chain as sent, so the verdict is the one that a new verification would give, except for time,
  * which is looked at again. The proof of possession in the handshake is never skipped.

@@ -2,7 +2,7 @@
 /*
  * A library context for TLS alone. OpenSSL 3.0 looks through all decoders and key managers whenever it
  * decodes a public key; a provider that forwards the default one, but lists only those of EC and RSA
- * public keys, saves a fifth of a handshake with client certificate (spec/feasibility 1.4, point 7).
+ * public keys, saves a fifth of a handshake with client certificate.
  */
 #include "base/why.h"
 

@@ -18,7 +18,7 @@ MUST_CHECK enum err est_body_csr(struct span media_type, struct span body, struc
 /* Any EST body to DER, not empty, not parsed. ERR_SYNTAX, ERR_LIMIT above CALL_BODY_MAX. */
 MUST_CHECK enum err est_body_der(struct span body, struct buf *der_out, struct why *why);
 /*
- * base64 as the deployed clients read it (spec/est.md section 3): one line and a final newline for
+ * base64 as the deployed clients read it: one line and a final newline for
  * short bodies, 64 columns for long ones and for libest. A client without User-Agent may be
  * strongSwan's pki, which before 5.9.11 read no line breaks: it always gets one line.
  */
