@@ -158,7 +158,6 @@ static bool make_headers(const char *media_type, const char *accept, struct curl
 	snprintf(line, sizeof(line), "Content-Type: %s", media_type);
 	put_header(list, &good, line);
 	put_header(list, &good, "Content-Transfer-Encoding: base64");
-	put_header(list, &good, "Expect:"); /* bodies are small: no extra round trip */
 	return good;
 }
 
