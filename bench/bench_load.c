@@ -82,7 +82,8 @@ static SSL_CTX *make_context(const struct load *l)
 		die("TLS context");
 	SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set1_groups_list(ctx, "X25519:P-256");
+	char groups[] = "X25519:P-256"; /* not const: the macro casts it so */
+	SSL_CTX_set1_groups_list(ctx, groups);
 	return ctx;
 }
 
