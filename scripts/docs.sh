@@ -1,5 +1,5 @@
 #!/bin/bash
-# Renews the generated pages, and prints the man pages, which the programs hold themselves, into build/man.
+# Renews the generated pages; has the programs print their man pages, which they hold themselves, into build/dev/man.
 set -euo pipefail
 . "$(dirname "$0")/_run.sh"
 
@@ -7,11 +7,7 @@ scripts/install-deps.sh build docs
 python3 -B scripts/errors.py
 python3 -B scripts/conformance.py
 
-say "man pages (build/man)"
+say "man pages (build/dev/man)"
 loudly cmake --preset dev
-loudly cmake --build build/dev -j "$JOBS" --target openmef enrolee
-mkdir -p build/man
-build/dev/src/openmef help manual openmef >build/man/openmef.1
-build/dev/src/openmef help manual openmef.conf >build/man/openmef.conf.5
-build/dev/src/enrolee help manual >build/man/enrolee.1
-ls build/man/*
+loudly cmake --build build/dev -j "$JOBS" --target manual
+ls build/dev/man/*

@@ -56,6 +56,7 @@ struct cli_program {
 	const char *intro;   /* first steps, for the overview; may be NULL */
 	const char *dir_help;
 	const char *see_also; /* roff line for the manual page */
+	const char *manual;   /* roff sections before EXIT STATUS, may be NULL */
 	const struct command *const *commands; /* NULL-terminated */
 };
 

@@ -130,6 +130,8 @@ void cli_manual(const struct cli_program *p)
 	}
 	puts(".SH \"COMMON OPTIONS\"");
 	print_common(p, roff_options);
+	if (p->manual)
+		fputs(p->manual, stdout);
 	puts(".SH \"EXIT STATUS\"");
 	roff_text(exit_codes);
 	printf(".SH \"SEE ALSO\"\n%s\n", p->see_also);

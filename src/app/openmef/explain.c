@@ -90,14 +90,16 @@ static void manual_conf(void)
 
 static enum err run_manual(struct cli *cli, struct why *why)
 {
-	if (strcmp(cli->args[0], "openmef") == 0)
+	const char *page = cli->args_n ? cli->args[0] : "openmef";
+
+	if (strcmp(page, "openmef") == 0)
 		cli_manual(openmef_program);
-	else if (strcmp(cli->args[0], "openmef.conf") == 0)
+	else if (strcmp(page, "openmef.conf") == 0)
 		manual_conf();
 	else
-		return WHY(why, CLI_USAGE, "", "manual: want openmef or openmef.conf, have '%s'", cli->args[0]);
+		return WHY(why, CLI_USAGE, "", "manual: want openmef or openmef.conf, have '%.40s'", page);
 	return OK;
 }
 
 const struct command command_manual = {
-	"help manual", "PAGE", 1, 1, "Print the source of a manual page: openmef or openmef.conf.", NULL, NULL, run_manual};
+	"help manual", "[PAGE]", 0, 1, "Print the source of a manual page: openmef (default) or openmef.conf.", NULL, NULL, run_manual};

@@ -4,6 +4,19 @@
 #include <signal.h>
 #include <string.h>
 
+static const char manual[] =
+	".SH ENVIRONMENT\n"
+	".TP\n.B OPENMEF_DIR\nThe directory, where \\fB\\-\\-dir\\fR is not given.\n"
+	".TP\n.B CREDENTIALS_DIRECTORY\nSet by systemd: where the master key lies that openmef.conf names as credential:NAME.\n"
+	".SH FILES\nBelow the directory:\n"
+	".TP\n.I openmef.conf\nThe configuration.\n"
+	".TP\n.I openmef.db\nEnrolees, credentials, certificates, CRL and audit log (SQLite).\n"
+	".TP\n.I secret/master.key\nProtects the private keys and the secrets of the database. Back it up apart from them.\n"
+	".TP\n.I ca/\nCertificates of the CAs and of the server, and the encrypted keys of issuing CA and server.\n"
+	".TP\n.I offline/\nThe root CA's encrypted key and its passphrase. No command needs them; keep them without network.\n"
+	".TP\n.I anchors/devices.pem\nTrust anchors for the certificates of device makers.\n"
+	".TP\n.I run/\nWhile a server runs: its lock serve.pid, and ports.json with the ports it listens on.\n";
+
 static const struct cli_program program = {
 	.name = "openmef",
 	.summary = "gives identities and keys to fleets of devices (oneM2M enrolment, EST)",
@@ -12,6 +25,7 @@ static const struct cli_program program = {
 		 "  openmef serve --dir /var/lib/openmef\n",
 	.dir_help = "OpenMEF directory; else OPENMEF_DIR, else the current one when it holds openmef.conf, else /var/lib/openmef.",
 	.see_also = ".BR openmef.conf (5),\n.BR enrolee (1)",
+	.manual = manual,
 	.commands = commands,
 };
 
