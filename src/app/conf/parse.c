@@ -147,10 +147,27 @@ static enum err check_profiles(const char *path, const struct conf *c, struct wh
 	return OK;
 }
 
+/* Goes into certificates as it stands here, with a path behind it. */
+static bool is_http_base(struct span uri)
+{
+	if (uri.n == 0)
+		return true;
+	for (size_t i = 0; i < uri.n; i++) {
+		if (uri.p[i] <= 0x20 || uri.p[i] >= 0x7f)
+			return false;
+	}
+	return span_starts(uri, "http://") && uri.n > strlen("http://") && uri.p[uri.n - 1] != '/';
+}
+
 static enum err check_whole(const char *path, const struct conf *c, struct why *why)
 {
 	if (!c->fqdn[0])
 		return WHY(why, CONF_MISSING, "", "%s: [mef] fqdn: want the MEF's domain name", path);
+	if (!text_is_name(span_text(c->fqdn), ".-"))
+		return WHY(why, CONF_VALUE, "", "%s: [mef] fqdn: want a domain name, have '%s'", path, c->fqdn);
+	if (!is_http_base(span_text(c->public_http)))
+		return WHY(why, CONF_VALUE, "", "%s: [mef] public_http: want http://HOST[:PORT][/PATH] without a final '/', have '%.100s'",
+			path, c->public_http);
 	if (c->labels.n == 0)
 		return WHY(why, CONF_MISSING, "", "%s: want at least one section [label default]", path);
 	if (c->crl_overlap_s >= c->crl_lifetime_s)

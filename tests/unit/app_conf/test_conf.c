@@ -179,6 +179,19 @@ static void iot_keeps_to_p256_and_asks_for_the_challenge(void **state)
 	free(made);
 }
 
+static void names_that_go_into_certificates_are_checked(void **state)
+{
+	struct why why;
+
+	assert_refused("[mef]\nfqdn = mef example\n[profile device]\n[label default]\n", "domain name");
+	assert_refused(LEAST "[mef]\npublic_http = https://mef.example.com\n", "http://HOST");
+	assert_refused(LEAST "[mef]\npublic_http = http://mef.example.com/\n", "final '/'");
+	assert_refused(LEAST "[mef]\npublic_http = http://mef example.com\n", "http://HOST");
+	assert_refused(LEAST "[mef]\npublic_http = http://\n", "http://HOST");
+	assert_int_equal(parse(LEAST "[mef]\npublic_http = http://mef.example.com:8080/pki\n", &why), OK);
+	assert_int_equal(parse(LEAST "[mef]\npublic_http =\n", &why), OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +205,7 @@ int main(void)
 		cmocka_unit_test(what_init_writes_reads_back_the_same),
 		cmocka_unit_test(every_key_is_commented_and_written),
 		cmocka_unit_test(iot_keeps_to_p256_and_asks_for_the_challenge),
+		cmocka_unit_test(names_that_go_into_certificates_are_checked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
