@@ -109,6 +109,8 @@ static void run_dir_close(struct supervisor *s)
 
 	if (s->pid_fd < 0)
 		return;
+	if (run_path(s, "refused", path, &why) == OK)
+		unlink(path);
 	if (run_path(s, "ports.json", path, &why) == OK)
 		unlink(path);
 	if (run_path(s, "serve.pid", path, &why) == OK)
