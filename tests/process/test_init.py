@@ -135,6 +135,8 @@ def names_and_addresses(scratch):
 	fqdn = ".".join(["a" * 60, "b" * 60, "c" * 60, "example"])
 	init(d, "--fqdn", fqdn)
 	check_chain(d, fqdn)
+	subjects = {run("openssl", "x509", "-in", d / f"ca/{name}.cert.pem", "-noout", "-subject") for name in ("root", "issuing")}
+	check(len(subjects) == 2, f"a long name is cut so that root and issuing CA differ: {subjects}")
 	d = scratch / "defaults"
 	init(d, "--fqdn", "mef.example.com", "--http", "[::1]:80")
 	check("public_http = http://mef.example.com\n" in (d / "openmef.conf").read_text(), "the CRL's address by default")
@@ -193,6 +195,18 @@ def a_killed_init_is_run_again(scratch):
 	check_chain(d, "mef.example.com")
 
 
+def an_init_cut_off_before_its_end_begins_anew(scratch):
+	d = scratch / "cut"
+	init(d, "--fqdn", "mef.example.com")
+	(d / "openmef.conf").unlink()
+	(d / MARK).touch()
+	init(d, "--fqdn", "mef.example.com", want=0)
+	check_chain(d, "mef.example.com")
+	check_root_opens(d)
+	rows = json.loads(openmef("audit", "list", "--dir", d, "--json").stdout)
+	check(len(rows) == 1, f"one beginning, have {rows}")
+
+
 def what_stands_in_the_way_is_named(scratch):
 	file = scratch / "file"
 	file.write_text("x")
@@ -233,7 +247,8 @@ def main():
 	with tempfile.TemporaryDirectory(prefix="openmef-init-") as name:
 		scratch = pathlib.Path(name)
 		for test in (key_kinds, a_second_init_changes_nothing, names_and_addresses, usage_is_told_and_nothing_made,
-				a_failure_leaves_no_configuration, a_killed_init_is_run_again, what_stands_in_the_way_is_named,
+				a_failure_leaves_no_configuration, a_killed_init_is_run_again,
+				an_init_cut_off_before_its_end_begins_anew, what_stands_in_the_way_is_named,
 				what_was_there_stays, root_makes_it_for_the_owner):
 			start = time.monotonic()
 			test(scratch)

@@ -1,6 +1,8 @@
 /* `openmef reload`, and the table row of `openmef serve`, which app/openmef/serve.c runs. */
 #include "app/openmef/commands.h"
 
+#include "adapt/sys/file.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -34,6 +36,20 @@ static bool differs(const struct stat *a, const struct stat *b)
 		&& (a->st_ino != b->st_ino || a->st_mtim.tv_sec != b->st_mtim.tv_sec || a->st_mtim.tv_nsec != b->st_mtim.tv_nsec);
 }
 
+/* With the parent's own reason; what a role found stands in the log only. */
+static enum err refused(const struct conf *conf, struct why *why)
+{
+	OWNED_BUF struct buf text = BUF(4096);
+	char path[CONF_PATH_MAX];
+	struct why ignored = {0};
+
+	if (cli_path(conf->dir, "run/refused", path, sizeof(path), &ignored) != OK || file_read(path, &text, &ignored) != OK)
+		return WHY(why, RELOAD_REFUSED, "", "%s", conf->dir);
+	const char *line = buf_text(&text);
+	const char *next = strstr(line, ". Next: ");
+	return WHY(why, RELOAD_REFUSED, "", "%.*s", next ? (int)(next - line) : (int)strcspn(line, "\n"), line);
+}
+
 static enum err wait_for_answer(const struct conf *conf, const struct marks *before, struct why *why)
 {
 	struct marks now = {0};
@@ -43,7 +59,7 @@ static enum err wait_for_answer(const struct conf *conf, const struct marks *bef
 		if (differs(&before->ports, &now.ports))
 			return OK;
 		if (differs(&before->refused, &now.refused))
-			return WHY(why, RELOAD_REFUSED, "", "%s", conf->dir);
+			return refused(conf, why);
 		if (!cli_server_pid(conf))
 			return WHY(why, SERVER_DOWN, "", "%s: the server ended meanwhile", conf->dir);
 		usleep(STEP_MS * 1000);
