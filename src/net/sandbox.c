@@ -7,7 +7,6 @@
 #include <openssl/ssl.h>
 #include <seccomp.h>
 #include <string.h>
-#include <time.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>

@@ -119,6 +119,7 @@ static void replace(struct rows *r, enum rows_table table, const struct row *out
 {
 	struct row **at = r->tables[table].at;
 	size_t *n = &r->tables[table].n;
+	/* cppcheck-suppress nullPointerRedundantCheck; one of the two is always given */
 	size_t i = rows_seek(r, table, out ? out->key : in->key);
 
 	if (out && in) {

@@ -128,13 +128,12 @@ static enum err grow(struct listeners *l, struct why *why)
 static enum err open_one(
 	struct listeners *l, const struct conf_listen *c, bool tls, unsigned int front, struct why *why)
 {
-	const struct listener *first = find(l, c, tls, 0);
 	struct endpoint e;
 
 	if (find(l, c, tls, front))
 		return OK;
 	TRY(grow(l, why));
-	first = find(l, c, tls, 0); /* the rows may have moved */
+	const struct listener *first = find(l, c, tls, 0);
 	TRY(endpoint_parse(c->address, first ? first->actual : c->port, &e, why));
 	if (!first)
 		TRY(probe(c, &e, why));

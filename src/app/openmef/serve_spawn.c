@@ -11,8 +11,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { FD_MIN = 64 }; /* no source of a dup2 may be a target of another one */
 
 enum err spawn_conf_file(struct span text, int *fd_out, struct why *why)

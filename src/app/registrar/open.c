@@ -115,7 +115,7 @@ static enum err chain_file(struct chain *c, const char *path, struct why *why)
 
 static enum err chain_write(struct registrar *r, const struct chain *c, struct why *why)
 {
-	struct span certs[CMS_CERTS_MAX];
+	struct span certs[CMS_CERTS_MAX] = {0};
 
 	for (size_t i = 0; i < c->n; i++)
 		certs[i] = span_of(c->bytes.p + c->at[i], c->len[i]);
