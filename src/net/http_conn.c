@@ -6,6 +6,8 @@
 #include <openssl/ssl.h>
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -166,14 +168,28 @@ static bool become_idle(struct http_conn *c)
 	return has_input(c);
 }
 
+/*
+ * The last flight of a TLS 1.3 handshake is the client's and gets no answer. Its request would wait for our
+ * delayed acknowledgement (40 ms) whenever the client runs Nagle's algorithm (RFC 9293 3.7.4).
+ */
+static void acknowledge_now(const struct http_conn *c)
+{
+	int on = 1;
+
+	if (SSL_version(c->ssl) >= TLS1_3_VERSION && !has_input(c))
+		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 static bool step_handshake(struct http_conn *c)
 {
 	struct why why = {0};
 
 	ERR_clear_error();
 	int result = SSL_do_handshake(c->ssl);
-	if (result == 1)
+	if (result == 1) {
+		acknowledge_now(c);
 		return become_idle(c);
+	}
 	if (tls_result(c, result) == IO_BLOCKED)
 		return false;
 	http_server_log(c->server, tls_failure(c->ssl, &why), "handshake failed", c->peer.address, &why);
