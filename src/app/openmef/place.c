@@ -90,6 +90,15 @@ enum err cli_number(const struct cli *cli, const char *name, uint64_t min, uint6
 	return OK;
 }
 
+static size_t count_of(const char *text, char c)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += *text == c;
+	return n;
+}
+
 enum err cli_serial(const char *text, uint8_t *out, struct span *span_out, struct why *why)
 {
 	char digits[2 * STORE_SERIAL_MAX + 1];
@@ -97,12 +106,15 @@ enum err cli_serial(const char *text, uint8_t *out, struct span *span_out, struc
 	size_t n = 0;
 	size_t octets = 0;
 
+	/* Numbers are often copied without their leading zero. */
+	if ((strlen(text) - count_of(text, ':')) % 2)
+		digits[n++] = '0';
 	for (const char *p = text; *p && n < sizeof(digits); p++) {
 		if (*p != ':')
 			digits[n++] = *p;
 	}
 	if (n == 0 || n == sizeof(digits) || hex_parse(span_of(digits, n), out, STORE_SERIAL_MAX, &octets, &cause) != OK)
-		return WHY(why, CLI_USAGE, "", "serial number: want 2 to %d hexadecimal digits as `openmef cert list` shows them, have '%.60s'",
+		return WHY(why, CLI_USAGE, "", "serial number: want 1 to %d hexadecimal digits as `openmef cert list` shows them, have '%.60s'",
 			2 * STORE_SERIAL_MAX, text);
 	*span_out = span_of(out, octets);
 	return OK;
