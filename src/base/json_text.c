@@ -22,6 +22,17 @@ static void put_ascii(struct buf *out, uint8_t c)
 		buf_put_u8(out, c);
 }
 
+/* What would steer a screen is escaped; every such character lies below U+10000. */
+static void put_character(struct buf *out, struct span c)
+{
+	if (text_visible(c))
+		buf_put(out, c.p, c.n);
+	else if (c.n == 2)
+		buf_put_fmt(out, "\\u%04x", (c.p[0] & 0x1fU) << 6 | (c.p[1] & 0x3fU));
+	else
+		buf_put_fmt(out, "\\u%04x", (c.p[0] & 0x0fU) << 12 | (c.p[1] & 0x3fU) << 6 | (c.p[2] & 0x3fU));
+}
+
 void json_text_write(struct buf *out, struct span text)
 {
 	buf_put_u8(out, '"');
@@ -32,7 +43,7 @@ void json_text_write(struct buf *out, struct span text)
 		else if (n == 1)
 			put_ascii(out, text.p[0]);
 		else
-			buf_put(out, text.p, n);
+			put_character(out, span_first(text, n));
 		text = span_from(text, n ? n : 1);
 	}
 	buf_put_u8(out, '"');

@@ -110,3 +110,22 @@ bool text_is_utf8(struct span text)
 	}
 	return true;
 }
+
+static bool steers(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x061c || c == 0x200e || c == 0x200f ||
+		(c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+size_t text_visible(struct span text)
+{
+	uint32_t least = 0;
+	size_t n = text.n ? utf8_length(text.p[0], &least) : 0;
+
+	if (n == 0 || n > text.n || !text_is_utf8(span_first(text, n)))
+		return 0;
+	uint32_t c = n == 1 ? text.p[0] : text.p[0] & (0x7fU >> n);
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | (text.p[i] & 0x3fU);
+	return steers(c) ? 0 : n;
+}

@@ -14,3 +14,8 @@ bool text_copy(char *out, size_t size, struct span in);
 bool text_is_name(struct span text, const char *also);
 /* Valid UTF-8 without NUL, surrogates or overlong forms (RFC 3629). */
 bool text_is_utf8(struct span text);
+/*
+ * Bytes of the character that text starts with; 0 when there is none or when showing it would steer the
+ * reader's screen: controls (also U+0080 to U+009F), line and paragraph separators, changes of direction.
+ */
+size_t text_visible(struct span text);

@@ -26,29 +26,12 @@ const struct code_page *code_find(int number)
 	return NULL;
 }
 
-/* Bytes of the printable character at the start; 0 when there is none. */
-static size_t printable(const char *text, size_t left)
-{
-	const unsigned char *p = (const unsigned char *)text;
-
-	if (p[0] < 0x80)
-		return p[0] >= 0x20 && p[0] != 0x7f;
-	/* U+0080 to U+009F steer a terminal as escape sequences do */
-	if (p[0] == 0xc2 && left > 1 && p[1] < 0xa0)
-		return 0;
-	for (size_t n = 2; n <= 4 && n <= left; n++) {
-		if (text_is_utf8(span_of(text, n)))
-			return n;
-	}
-	return 0;
-}
-
 static void make_printable(char *text)
 {
 	size_t left = strlen(text);
 
 	while (left > 0) {
-		size_t n = printable(text, left);
+		size_t n = text_visible(span_of(text, left));
 		if (n == 0) {
 			*text = '?';
 			n = 1;

@@ -54,10 +54,7 @@ static void put_text(struct line *l, const char *text)
 
 static size_t character(const char *p, size_t left)
 {
-	unsigned char lead = (unsigned char)p[0];
-	size_t n = lead < 0x80 ? 1 : lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-
-	return n <= left && text_is_utf8(span_of(p, n)) ? n : 0;
+	return (unsigned char)p[0] < 0x80 ? 1 : text_visible(span_of(p, left));
 }
 
 static void put_escaped(struct line *l, const char *text)

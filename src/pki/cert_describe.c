@@ -3,6 +3,7 @@
 
 #include "base/date.h"
 #include "base/hex.h"
+#include "base/text.h"
 #include "pki/key.h"
 
 enum { DESCRIBE_ARENA_MAX = 64 * 1024 };
@@ -14,12 +15,27 @@ static void put_octets(struct buf *out, const char *title, struct span octets)
 	buf_put_text(out, "\n");
 }
 
+/* What would steer a terminal never reaches it from a foreign certificate. */
+static void put_visible(struct buf *out, struct span text)
+{
+	while (text.n) {
+		size_t n = text_visible(text);
+		if (n)
+			buf_put(out, text.p, n);
+		else
+			buf_put_u8(out, '?');
+		text = span_from(text, n ? n : 1);
+	}
+}
+
 static enum err put_name(struct buf *out, const char *title, struct span name, struct arena *arena, struct why *why)
 {
 	const char *text = NULL;
 
 	TRY(name_text(name, arena, &text, why));
-	buf_put_fmt(out, "%-12s %s\n", title, *text ? text : "(empty)");
+	buf_put_fmt(out, "%-12s ", title);
+	put_visible(out, span_text(*text ? text : "(empty)"));
+	buf_put_u8(out, '\n');
 	return OK;
 }
 
@@ -44,13 +60,6 @@ static const char *san_kind_text(enum san_kind kind)
 	return "unknown";
 }
 
-/* Control octets of foreign certificates never reach a terminal. */
-static void put_visible(struct buf *out, struct span text)
-{
-	for (size_t i = 0; i < text.n; i++)
-		buf_put_u8(out, text.p[i] < 0x20 || text.p[i] == 0x7f ? '?' : text.p[i]);
-}
-
 static void put_ip(struct buf *out, struct span ip)
 {
 	for (size_t i = 0; i < ip.n; i++)
@@ -73,7 +82,7 @@ static enum err put_sans(struct buf *out, struct span sans, struct arena *arena,
 			put_ip(out, san->value);
 		} else if (san->kind == SAN_DIRECTORY) {
 			TRY(name_text(san->value, arena, &text, why));
-			buf_put_text(out, text);
+			put_visible(out, span_text(text));
 		} else if (san->kind == SAN_UNKNOWN) {
 			hex_write(out, san->der);
 		} else {

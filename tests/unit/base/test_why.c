@@ -68,6 +68,8 @@ static void a_peers_bytes_cannot_steer_a_terminal(void **state)
 	assert_string_equal(shown("M\xc3\xbcller \xe2\x82\xac \xf0\x9f\x98\x80", &why),
 		"M\xc3\xbcller \xe2\x82\xac \xf0\x9f\x98\x80");
 	assert_string_equal(shown("\xc2\xa0", &why), "\xc2\xa0");
+	/* U+202E turns what follows round, U+2028 is a line's end to some */
+	assert_string_equal(shown("a\xe2\x80\xae""b\xe2\x80\xa8""c\xe2\x81\xa6""d", &why), "a???b???c???d");
 }
 
 static void a_character_cut_in_two_is_not_left_over(void **state)
