@@ -17,7 +17,7 @@ static void sign_crl(void *self, const struct crl_order *order, crl_done done, v
 	struct buf der OWNED_BUF = BUF(ISSUER_LOCAL_CRL_MAX);
 	struct why why = {0};
 
-	enum err err = ca_sign_crl(s->ca, order, &der, &why);
+	enum err err = ca_sign_crl(s->ca, order, clock_unix_s(s->clock), &der, &why);
 	done(arg, err, err == OK ? buf_span(&der) : (struct span){0}, &why);
 }
 

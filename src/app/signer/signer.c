@@ -7,6 +7,7 @@
 #include "adapt/sys/master.h"
 #include "adapt/sys/random.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/ca/issue.h"
 #include "net/log.h"
 #include "net/sandbox.h"
@@ -81,7 +82,8 @@ static enum err on_sign_crl(struct link *l, uint32_t id, struct span payload, st
 	struct why reason = {0};
 
 	TRY(msg_crl_order_parse(payload, &order, &entries, why));
-	if (ca_sign_crl(&l->signer->ca, &order, &der, &reason) != OK || buf_check(&der, "CRL", &reason) != OK)
+	int64_t now_s = clock_unix_s(&l->signer->clock);
+	if (ca_sign_crl(&l->signer->ca, &order, now_s, &der, &reason) != OK || buf_check(&der, "CRL", &reason) != OK)
 		return refuse(l, id, &reason, why);
 	return ipc_send(l->channel, CH_CRL, id, buf_span(&der), why);
 }
@@ -223,6 +225,9 @@ static enum err open_ca(struct signer *s, const struct conf *conf, struct why *w
 	s->ca.profiles = &conf->profiles;
 	s->ca.key = s->key;
 	s->ca.random = random_system();
+	s->ca.crl_lifetime_max_s = conf->crl_lifetime_s;
+	if (!text_copy(s->ca.own_host, sizeof(s->ca.own_host), span_text(conf->fqdn)))
+		return WHY(why, BUF_LIMIT, "", "fqdn: want at most %zu bytes", sizeof(s->ca.own_host) - 1);
 	TRY(put_uri(conf, "/crl/issuing.crl", s->ca.cdp_uri, why));
 	TRY(put_uri(conf, "/ca/issuing.cer", s->ca.aia_uri, why));
 	return ca_check(&s->ca, clock_unix_s(&s->clock), why);

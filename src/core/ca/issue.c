@@ -11,6 +11,7 @@ enum {
 	SUID_LAST = 45,
 	EKU_OCTETS_MAX = 2048,   /* CERT_EKU_MAX identifiers of at most 62 characters */
 	SERIAL_TRIES = 4,
+	CRL_SKEW_S = 300,        /* a list is collected, ordered and signed in seconds; a busy machine takes longer */
 };
 
 /* The object identifiers of one certificate; spans point into bytes. */
@@ -76,7 +77,8 @@ static enum err check_key(const struct profile *p, const struct csr *csr, struct
 		p->keys_n > 1 ? " or another of its list" : "", key_spec_name(csr->key_spec));
 }
 
-static enum err check_request(const struct profile *p, const struct issue_order *order, struct csr *csr, struct why *why)
+static enum err check_request(const struct ca *ca, const struct profile *p, const struct issue_order *order, struct csr *csr,
+	struct why *why)
 {
 	TRY(csr_parse(order->csr, csr, why));
 	TRY(check_key(p, csr, why));
@@ -86,6 +88,7 @@ static enum err check_request(const struct profile *p, const struct issue_order 
 		return WHY(why, ISSUE_ASKS_CA, "RFC 5280 4.2.1.9", "request: want an end entity's, have basicConstraints cA TRUE");
 	TRY(names_check(p, order->sans, why));
 	TRY(subject_check(order->subject, why));
+	TRY(hosts_check(ca->own_host, order->subject, order->sans, why));
 	/* RFC 5280 4.1.2.6: an empty subject needs a name elsewhere */
 	if (name_is_empty(order->subject) && order->sans.n == 0)
 		return WHY(why, ISSUE_NAME_NONE, "RFC 5280 4.1.2.6", "subject: want a subject or a subjectAltName, have neither");
@@ -238,7 +241,7 @@ enum err ca_issue(const struct ca *ca, const struct issue_order *order, int64_t 
 	if (!p)
 		return WHY(why, PROFILE_UNKNOWN, "", "profile: want one that is configured, have '%.*s'", ISSUER_PROFILE_MAX,
 			order->profile);
-	TRY(check_request(p, order, &csr, why));
+	TRY(check_request(ca, p, order, &csr, why));
 	TRY(make_serial(ca, result, why));
 	TRY(make_dates(ca, p, order, now_s, result, why));
 	TRY(build(ca, p, order, &csr, result, der_out, why));
@@ -246,11 +249,27 @@ enum err ca_issue(const struct ca *ca, const struct issue_order *order, int64_t 
 	return OK;
 }
 
-enum err ca_sign_crl(const struct ca *ca, const struct crl_order *order, struct buf *der_out, struct why *why)
+/* RFC 5280 5.1.2.4, 5.1.2.5: thisUpdate is when the list is issued, nextUpdate when the next one is due */
+static enum err check_crl_dates(const struct ca *ca, const struct crl_order *order, int64_t now_s, struct why *why)
+{
+	int64_t life_s = 0;
+
+	if (order->this_update_s < now_s - CRL_SKEW_S || order->this_update_s > now_s + CRL_SKEW_S)
+		return WHY(why, CA_CRL_DATES, "RFC 5280 5.1.2.4", "thisUpdate: want now, %lld, have %lld", (long long)now_s,
+			(long long)order->this_update_s);
+	if (ca->crl_lifetime_max_s && (__builtin_sub_overflow(order->next_update_s, order->this_update_s, &life_s) ||
+		life_s > ca->crl_lifetime_max_s))
+		return WHY(why, CA_CRL_DATES, "RFC 5280 5.1.2.5", "nextUpdate: want at most %lld s after thisUpdate, have %lld",
+			(long long)ca->crl_lifetime_max_s, (long long)life_s);
+	return OK;
+}
+
+enum err ca_sign_crl(const struct ca *ca, const struct crl_order *order, int64_t now_s, struct buf *der_out, struct why *why)
 {
 	uint8_t room[20];
 	struct span key_id;
 
+	TRY(check_crl_dates(ca, order, now_s, why));
 	TRY(ca_check_dates(ca, order->this_update_s, why));
 	TRY(issuer_key_id(ca, room, &key_id, why));
 	return crl_build(order, ca->cert.subject, key_id, ca->key, der_out, why);

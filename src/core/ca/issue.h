@@ -14,6 +14,8 @@ struct ca {
 	struct cert cert;           /* the same, parsed */
 	char cdp_uri[PROFILE_URI_MAX];
 	char aia_uri[PROFILE_URI_MAX];
+	char own_host[PROFILE_URI_MAX]; /* the MEF's: in no certificate that is ordered here; "": none */
+	int64_t crl_lifetime_max_s;     /* 0: any */
 	struct random_source random;
 };
 
@@ -26,5 +28,10 @@ MUST_CHECK enum err ca_check(const struct ca *ca, int64_t now_s, struct why *why
  */
 MUST_CHECK enum err ca_issue(const struct ca *ca, const struct issue_order *order, int64_t now_s,
 	struct buf *der_out, struct issue_result *result, struct why *why);
-/* ERR_EXPIRED when thisUpdate lies outside the CA certificate's dates, ERR_SYNTAX, ERR_CRYPTO. */
-MUST_CHECK enum err ca_sign_crl(const struct ca *ca, const struct crl_order *order, struct buf *der_out, struct why *why);
+/*
+ * Whoever orders it chooses neither how long a list counts nor when it was made: a list without the revoked
+ * would outlive the thief. ERR_FORBIDDEN for dates that are not now_s's, ERR_EXPIRED when now lies outside the
+ * CA certificate's dates, ERR_SYNTAX, ERR_CRYPTO.
+ */
+MUST_CHECK enum err ca_sign_crl(const struct ca *ca, const struct crl_order *order, int64_t now_s, struct buf *der_out,
+	struct why *why);

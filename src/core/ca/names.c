@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "pki/der.h"
 #include "pki/name.h"
+#include "pki/oid.h"
 
 enum {
 	NAMES_ARENA_MAX = 64 * 1024,
@@ -175,6 +176,18 @@ static bool printable_is_good(struct span text)
 	return text_is_name(text, " '()+,-./:=?");
 }
 
+/* Who reads the certificate sees what it says: no controls, no changes of direction. */
+static bool text_is_visible(struct span text)
+{
+	bool good = text.n > 0;
+
+	for (size_t n; good && text.n; text = span_from(text, n)) {
+		n = text_visible(text);
+		good = n > 0;
+	}
+	return good;
+}
+
 static bool ia5_is_good(struct span text)
 {
 	for (size_t i = 0; i < text.n; i++) {
@@ -190,7 +203,7 @@ static bool value_is_good(const struct der_item *value)
 	case DER_PRINTABLE:
 		return printable_is_good(value->body);
 	case DER_UTF8:
-		return value->body.n > 0 && text_is_utf8(value->body);
+		return text_is_visible(value->body);
 	case DER_IA5:
 		return ia5_is_good(value->body);
 	default:
@@ -228,5 +241,61 @@ enum err subject_check(struct span name, struct why *why)
 		return WHY(why, ISSUE_SUBJECT, "RFC 5280 4.1.2.4",
 			"subject: want a DER Name of at most %d octets and %d attributes in UTF8String or PrintableString, have other bytes",
 			NAME_DER_MAX, RDNS_MAX);
+	return OK;
+}
+
+static enum err check_own(const char *own_host, struct span host, struct why *why)
+{
+	if (own_host[0] && span_is_nocase(host, own_host))
+		return WHY(why, ISSUE_OWN_NAME, "TS-0003 10.1.1", "name: want another than the MEF's own, have '%.*s'", SHOWN(host));
+	return OK;
+}
+
+/* What some software would take for a host or an address: with dots, perhaps with a wildcard. */
+static bool reads_as_host(struct span text)
+{
+	return text_is_name(text, ".-_*") && span_find(text, '.') < text.n;
+}
+
+/*
+ * RFC 9525 2: hosts are named by dNSName only. Yet verifiers remain that look at the common name where
+ * there is no dNSName, so there it must not claim a host that the certificate is not for.
+ */
+static enum err check_cn(const char *own_host, struct span cn, const struct san_list *sans, struct why *why)
+{
+	bool covered = !reads_as_host(cn);
+
+	TRY(check_own(own_host, cn, why));
+	for (size_t i = 0; i < sans->n && !covered; i++)
+		covered = sans->items[i].kind == SAN_DNS && span_equal_nocase(sans->items[i].value, cn);
+	if (!covered)
+		return WHY(why, ISSUE_CN, "RFC 9525 2", "common name: want no host name beside the dNSNames, have '%.*s'",
+			SHOWN(cn));
+	return OK;
+}
+
+enum err hosts_check(const char *own_host, struct span subject, struct span sans, struct why *why)
+{
+	struct arena arena OWNED_ARENA = ARENA(NAMES_ARENA_MAX);
+	struct san_list list = {.n = 0};
+	struct der all = der_init(subject);
+	struct der names = der_enter(&all, DER_SEQUENCE);
+
+	if (sans.n)
+		TRY(san_parse(sans, &arena, &list, why));
+	for (size_t i = 0; i < list.n; i++) {
+		if (list.items[i].kind == SAN_DNS)
+			TRY(check_own(own_host, list.items[i].value, why));
+	}
+	while (der_more(&names)) {
+		struct der rdn = der_enter(&names, DER_SET);
+		while (der_more(&rdn)) {
+			struct der pair = der_enter(&rdn, DER_SEQUENCE);
+			bool is_cn = span_equal(der_take_oid(&pair), OID_COMMON_NAME);
+			struct der_item value = der_next(&pair);
+			if (is_cn)
+				TRY(check_cn(own_host, value.body, &list, why));
+		}
+	}
 	return OK;
 }

@@ -245,14 +245,41 @@ static void the_ca_signs_a_crl_that_openssl_verifies(void **state)
 	bench_init(&b);
 	struct crl_order order = {.number = 1, .this_update_s = made_now_s, .next_update_s = made_now_s + DAY_S, .entries = entries,
 		.entries_n = 1};
-	must(ca_sign_crl(&b.engine, &order, &crl, &why));
+	must(ca_sign_crl(&b.engine, &order, made_now_s, &crl, &why));
 	folder_write_pem(&f, "ca.pem", b.engine.cert_der);
 	folder_write(&f, "crl", buf_span(&crl));
 	ran(&f, "openssl crl -inform DER -in crl -CAfile ca.pem -verify -noout");
 	refused(chain_check_crl(buf_span(&crl), b.engine.cert_der, span_of(entries[0].serial, 1), made_now_s, &refusal), CRL_REVOKED);
 	order.this_update_s = b.engine.cert.not_after_s + 1;
 	order.next_update_s = order.this_update_s + 1;
-	refused(ca_sign_crl(&b.engine, &order, &crl, &refusal), CA_EXPIRED);
+	refused(ca_sign_crl(&b.engine, &order, order.this_update_s, &crl, &refusal), CA_EXPIRED);
+}
+
+/* RFC 5280 5.1.2.4, 5.1.2.5: a thief of the registrar gets no list that would outlive his stay. */
+static void who_orders_a_crl_does_not_choose_its_dates(void **state)
+{
+	static const struct {
+		int64_t this_after_s, life_s;
+		bool good;
+	} rows[] = {
+		{0, DAY_S, true}, {0, DAY_S + 1, false}, {-300, DAY_S, true}, {-301, DAY_S, false}, {300, DAY_S, true},
+		{301, DAY_S, false}, {0, INT64_MAX - 4102444800, false},
+	};
+	struct bench b OWNED_BENCH;
+
+	bench_init(&b);
+	b.engine.crl_lifetime_max_s = DAY_S;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf crl OWNED_BUF = BUF(4096);
+		struct why why = {0};
+		const struct crl_order order = {.number = 1, .this_update_s = made_now_s + rows[i].this_after_s,
+			.next_update_s = made_now_s + rows[i].this_after_s + rows[i].life_s};
+		enum err err = ca_sign_crl(&b.engine, &order, made_now_s, &crl, &why);
+		if ((err == OK) != rows[i].good)
+			fail_msg("row %zu: %s", i, why.text);
+		if (err != OK)
+			assert_int_equal(why.code, CODE_CA_CRL_DATES);
+	}
 }
 
 int main(void)
@@ -267,6 +294,7 @@ int main(void)
 		cmocka_unit_test(the_fullest_profile_fits_with_all_suids),
 		cmocka_unit_test(usages_that_the_key_cannot_have_are_left_out),
 		cmocka_unit_test(the_ca_signs_a_crl_that_openssl_verifies),
+		cmocka_unit_test(who_orders_a_crl_does_not_choose_its_dates),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

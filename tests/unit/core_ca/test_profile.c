@@ -359,10 +359,60 @@ static void sixteen_attributes_are_a_subject_and_seventeen_are_not(void **state)
 	}
 }
 
+/* What a reader would see otherwise than it is written. */
+static void a_subject_steers_no_screen(void **state)
+{
+	assert_int_equal(SUBJECT("\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02\xc3\xa4"), OK);         /* U+00E4 */
+	assert_int_equal(SUBJECT("\x30\x0d\x31\x0b\x30\x09\x06\x03\x55\x04\x03\x0c\x02\xc2\x9b"), ERR_SYNTAX); /* CSI */
+	assert_int_equal(SUBJECT("\x30\x0e\x31\x0c\x30\x0a\x06\x03\x55\x04\x03\x0c\x03\xe2\x80\xae"), ERR_SYNTAX); /* RLO */
+	assert_int_equal(SUBJECT("\x30\x0c\x31\x0a\x30\x08\x06\x03\x55\x04\x03\x0c\x01\n"), ERR_SYNTAX);
+}
+
+static enum err hosts_of(const char *cn, const char *dns, struct why *why)
+{
+	struct buf subject OWNED_BUF = BUF(512);
+	struct buf sans OWNED_BUF = BUF(512);
+
+	assert_int_equal(name_write_cn(cn, "SN-1", &subject, why), OK);
+	if (dns) {
+		size_t at = der_open(&sans, DER_SEQUENCE);
+		der_put(&sans, 0x86, span_text("urn:x:1"));
+		der_put(&sans, 0x82, span_text(dns));
+		der_close(&sans, at);
+	}
+	return hosts_check("mef.example.com", buf_span(&subject), buf_span(&sans), why);
+}
+
+/* RFC 9525 2: for software that looks for hosts in the common name when there is no dNSName. */
+static void a_common_name_claims_no_host_that_is_not_there(void **state)
+{
+	static const struct {
+		const char *cn, *dns;
+		enum code code; /* 0: admitted */
+	} rows[] = {
+		{"device 7", NULL, 0}, {"gw7", NULL, 0}, {"urn:dev:ops:7", NULL, 0}, {"gw7.example.com", "gw7.example.com", 0},
+		{"GW7.Example.com", "gw7.example.com", 0}, {"M\xc3\xbcller.example.com", NULL, 0},
+		{"gw8.example.com", "gw7.example.com", CODE_ISSUE_CN}, {"gw7.example.com", NULL, CODE_ISSUE_CN},
+		{"*.example.com", "gw7.example.com", CODE_ISSUE_CN}, {"192.0.2.1", NULL, CODE_ISSUE_CN},
+		{"gw7.example.com.", "gw7.example.com", CODE_ISSUE_CN}, {"mef.example.com", NULL, CODE_ISSUE_OWN_NAME},
+		{"MEF.example.COM", "gw7.example.com", CODE_ISSUE_OWN_NAME}, {"gw7", "mef.Example.com", CODE_ISSUE_OWN_NAME},
+		{"mef.example.com", "mef.example.com", CODE_ISSUE_OWN_NAME},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct why why = {0};
+		enum err err = hosts_of(rows[i].cn, rows[i].dns, &why);
+		if (err != (rows[i].code ? ERR_FORBIDDEN : OK) || why.code != rows[i].code)
+			fail_msg("%s beside %s: %s", rows[i].cn, rows[i].dns ? rows[i].dns : "nothing", why.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(profiles_are_found_by_their_whole_name),
+		cmocka_unit_test(a_subject_steers_no_screen),
+		cmocka_unit_test(a_common_name_claims_no_host_that_is_not_there),
 		cmocka_unit_test(a_name_is_letters_digits_and_hyphens),
 		cmocka_unit_test(validity_is_a_minute_to_a_hundred_years),
 		cmocka_unit_test(usages_of_cas_are_not_for_profiles),
