@@ -260,6 +260,7 @@ enum err client_find(struct store *store, const struct client_facts *facts, int6
 	default:
 		return WHY(why, BUG, "", "client trust %d", facts->trust);
 	}
+	out->self_named = facts->trust == CLIENT_RAW_KEY;
 	TRY(check_enabled(&out->enrolee, why));
 	digest_identity(out);
 	return OK;

@@ -21,6 +21,7 @@ struct client_facts {
 struct client {
 	struct enrolee enrolee;
 	struct cert leaf;     /* spans point into facts.leaf */
+	bool self_named;      /* a raw key: nobody vouches for the names in its leaf */
 	bool provisioned;     /* by its current MEF-provisioned certificate, not by a bootstrap credential */
 	struct issued current; /* the issued row of that certificate, when provisioned */
 	uint8_t identity[32]; /* SHA-256 of the authenticated identity: enrolee id and leaf */

@@ -64,7 +64,8 @@ static const char *default_cn(const struct enrolee *e)
 {
 	if (strlen(e->entity_id) <= CN_MAX)
 		return e->entity_id;
-	return strlen(e->id) <= CN_MAX ? e->id : "";
+	/* An id with dots reads as a host name, which a common name must not claim. */
+	return strlen(e->id) <= CN_MAX && !strchr(e->id, '.') ? e->id : "";
 }
 
 static enum err refuse_subject(const struct client *client, struct span subject, struct arena *arena, struct why *why)
@@ -93,7 +94,7 @@ static enum err take_subject(const struct client *client, const struct csr *csr,
 	TRY(subject_is_cn(csr->subject, e->id, false, arena, &good, why));
 	if (!good)
 		TRY(subject_is_cn(csr->subject, e->entity_id, is_dns_type(e->entity_type), arena, &good, why));
-	if (!good && !name_is_empty(client->leaf.subject))
+	if (!good && !client->self_named && !name_is_empty(client->leaf.subject))
 		TRY(name_equal(csr->subject, client->leaf.subject, &good, why));
 	if (!good)
 		return refuse_subject(client, csr->subject, arena, why);

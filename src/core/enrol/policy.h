@@ -9,9 +9,9 @@
 MUST_CHECK enum err policy_identity(const struct enrolee *e, struct buf *der_out, struct why *why);
 /*
  * Enrolment. Each refusal is ERR_FORBIDDEN and names want and have.
- * - subject: empty (the certificate gets CN = entity id, or the id when that is longer than 64
- *   characters), exactly CN = id, exactly CN = entity id, or the authenticating certificate's subject.
- *   What was sent is what the certificate gets.
+ * - subject: empty (the certificate gets CN = entity id; when that is longer than 64 characters
+ *   CN = id, or none when the id holds a dot), exactly CN = id, exactly CN = entity id, or the authenticating certificate's subject
+ *   unless that is a raw key's, which wrote it itself. What was sent is what the certificate gets.
  * - subjectAltName: exactly the identity; on a label with CHALLENGE_ACCEPTED it may be absent. The
  *   certificate gets the registry's own writing of it.
  * - extended key usages: with CHALLENGE_REQUIRED all that the label asks for; none beyond them unless

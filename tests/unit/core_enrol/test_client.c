@@ -166,6 +166,11 @@ static void raw_keys_are_found_by_digest_whole_or_cut(void **state)
 		}
 		add(one, "raw", CREDENTIAL_KEY, cut, NULL);
 		finds(one, CLIENT_RAW_KEY, buf_span(&leaf), "raw");
+		struct arena arena OWNED_ARENA = ARENA(1024 * 1024);
+		struct client client;
+		struct why none = {0};
+		good(world_find(one, CLIENT_RAW_KEY, buf_span(&leaf), &arena, &client, &none), &none);
+		assert_true(client.self_named);
 		world_teardown(&fresh);
 	}
 }

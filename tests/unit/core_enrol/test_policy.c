@@ -182,6 +182,35 @@ static void a_long_entity_id_leaves_the_id_as_name(void **state)
 	sans_are(b, SAN_URI, entity);
 }
 
+/* RFC 9525 2: an id with dots reads as a host name. */
+static void an_id_with_dots_is_no_name_of_last_resort(void **state)
+{
+	struct bench *b = *state;
+	char entity[80];
+
+	memset(entity, 'x', sizeof(entity));
+	memcpy(entity, "urn:", 4);
+	entity[79] = '\0';
+	b->client.enrolee.entity_id = entity;
+	b->client.enrolee.id = "gw7.example.com";
+	request(b, &(struct csr_wish){0});
+	admitted(b, enrol(b));
+	assert_true(name_is_empty(b->order.subject));
+}
+
+/* Nobody vouches for what a self-signed certificate calls itself. */
+static void the_subject_of_a_raw_key_counts_for_nothing(void **state)
+{
+	struct bench *b = *state;
+
+	request(b, &(struct csr_wish){.cn = "Factory box"});
+	admitted(b, enrol(b));
+	b->client.self_named = true;
+	refused(b, enrol(b), CODE_POLICY_SUBJECT, "Factory box");
+	request(b, &(struct csr_wish){.cn = "gw7"});
+	admitted(b, enrol(b));
+}
+
 static void the_enrolees_own_profile_comes_first(void **state)
 {
 	struct bench *b = *state;
@@ -497,6 +526,8 @@ int main(void)
 		TEST(the_identity_depends_on_the_entity_type),
 		TEST(an_empty_request_gets_name_and_identity_from_the_registry),
 		TEST(a_long_entity_id_leaves_the_id_as_name),
+		TEST(an_id_with_dots_is_no_name_of_last_resort),
+		TEST(the_subject_of_a_raw_key_counts_for_nothing),
 		TEST(the_enrolees_own_profile_comes_first),
 		TEST(subjects_of_the_client_are_kept_as_sent),
 		TEST(the_subject_of_the_authenticating_certificate_is_admitted),
