@@ -176,16 +176,26 @@ static struct waiting *waiting_new(const struct turn *t)
 	return w;
 }
 
-/* Refused by us: the registry audits it, then the client hears the reason. Our own faults go straight out. */
+/*
+ * Refused by us: the registry audits it, then the client hears the reason. Our own faults go straight out, and
+ * so do refusals of strangers: whoever reaches the port could fill the disk with rows that nobody may delete.
+ */
 static void refuse(const struct est_turn *e, const struct client *client, struct waiting *w, const struct why *why)
 {
+	const struct bind_env *env = e->turn->env;
+	/* a revoked certificate's owner is known by the record of its issue */
 	const struct enrol_refusal refusal = {
-		.enrolee_id = client->enrolee.id, .address = e->turn->call->peer.address, .why = why};
+		.enrolee_id = client->enrolee.id ? client->enrolee.id : client->current.enrolee_id,
+		.address = e->turn->call->peer.address,
+		.why = why};
 
-	if (why->kind > ERR_PENDING)
-		answer(w, why->kind, (struct span){NULL, 0}, why);
-	else
-		enrol_refuse(&e->turn->env->enrol, &refusal, answer, w);
+	if (why->kind <= ERR_PENDING && refusal.enrolee_id) {
+		enrol_refuse(&env->enrol, &refusal, answer, w);
+		return;
+	}
+	if (why->kind <= ERR_PENDING && env->stranger)
+		env->stranger(env->told_arg, refusal.address, why);
+	answer(w, why->kind, (struct span){NULL, 0}, why);
 }
 
 /* Reads the request only as far as its challenge; everything else is the business of core/enrol. */

@@ -90,7 +90,7 @@ void turn_fail(const struct turn *t, const struct why *why)
 		snprintf(told.text, sizeof(told.text), "the MEF's log has the details");
 		told.clause[0] = '\0';
 		if (t->env->fault)
-			t->env->fault(t->env->fault_arg, why);
+			t->env->fault(t->env->told_arg, why);
 	}
 	size_t n = why_print(&told, text, sizeof(text) - 1);
 	text[n++] = '\n';

@@ -18,7 +18,9 @@ struct bind_env {
 	struct span issuing_ca_der; /* served at /ca/issuing.cer for AIA */
 	/* Told of each fault of ours (kinds above ERR_PENDING), whose text no client sees. NULL: nobody. */
 	void (*fault)(void *arg, const struct why *why);
-	void *fault_arg;
+	/* Told of each enrolment refused to somebody whom the registry does not know. NULL: nobody. */
+	void (*stranger)(void *arg, const char *address, const struct why *why);
+	void *told_arg; /* of both */
 };
 
 typedef void (*bind_done)(void *arg, const struct reply *reply);

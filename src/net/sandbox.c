@@ -40,12 +40,13 @@ static const int common_calls[] = {CALL(read), CALL(write), CALL(readv), CALL(wr
 static const int front_calls[] = {CALL(accept), CALL(accept4), CALL(getsockopt), CALL(setsockopt), CALL(getpeername),
 	CALL(getsockname), CALL(shutdown)};
 
-/* What SQLite does to its file, its log and its journal. */
-static const int registrar_calls[] = {CALL(open), CALL(openat), CALL(pread64), CALL(pwrite64), CALL(fsync),
-	CALL(fdatasync), CALL(ftruncate), CALL(fallocate), CALL(unlink), CALL(unlinkat), CALL(access), CALL(faccessat),
-	CALL(faccessat2), CALL(stat), CALL(lstat), CALL(newfstatat), CALL(statx), CALL(fstatfs), CALL(getcwd),
-	CALL(readlink), CALL(readlinkat), CALL(fchmod), CALL(fchown), CALL(geteuid), CALL(getuid), CALL(nanosleep),
-	CALL(clock_nanosleep)};
+/*
+ * What SQLite does to its file and its log, both open by then. Opening is not among it: the master key and
+ * the CA key lie in files of the same user, and a filter cannot read paths.
+ */
+static const int registrar_calls[] = {CALL(pread64), CALL(pwrite64), CALL(fsync), CALL(fdatasync), CALL(ftruncate),
+	CALL(fallocate), CALL(access), CALL(faccessat), CALL(faccessat2), CALL(stat), CALL(lstat), CALL(newfstatat),
+	CALL(statx), CALL(fstatfs), CALL(geteuid), CALL(getuid), CALL(nanosleep), CALL(clock_nanosleep)};
 
 /* The runtime and the leak check at exit read /proc, stop the process from a helper, and look around. */
 static const int sanitizer_calls[] = {CALL(mmap), CALL(mprotect), CALL(open), CALL(openat), CALL(readlink),

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* process_vm_readv */
 #include "net/sandbox.h"
 
 #include "base/mem.h"
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@ typedef int (*act)(void);
 
 static int pair[2];
 static int listener;
+static int store; /* a file that was open before */
 static char file[64];
 
 /* Wait status of a child that acts within the sandbox of the role. */
@@ -172,15 +175,38 @@ static int sign(void)
 
 static int write_file(void)
 {
-	int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
-	if (fd < 0 || pwrite(fd, "x", 1, 0) != 1 || fsync(fd) != 0 || fcntl(fd, F_SETLK, &lock) != 0)
+	if (pwrite(store, "x", 1, 0) != 1 || fsync(store) != 0 || fcntl(store, F_SETLK, &lock) != 0)
 		return 1;
-	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED || munmap(p, 4096) != 0 || ftruncate(fd, 0) != 0)
+	void *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, store, 0);
+	if (p == MAP_FAILED || munmap(p, 4096) != 0 || ftruncate(store, 0) != 0)
 		return 1;
-	return close(fd) + unlink(file);
+	return close(store);
+}
+
+/* As a thief would: the master key, then the CA key under it. */
+static int open_file(void)
+{
+	return open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 ? 0 : 1;
+}
+
+static int make_file(void)
+{
+	return open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600) >= 0 ? 0 : 1;
+}
+
+static int remove_file(void)
+{
+	return unlink(file);
+}
+
+static int read_memory(void)
+{
+	char byte;
+	struct iovec here = {&byte, 1}, there = {file, 1};
+
+	return process_vm_readv(getppid(), &here, 1, &there, 1, 0) == 1 ? 0 : 1;
 }
 
 static int run_data(void)
@@ -250,16 +276,18 @@ static int has_sanitizer(void)
 }
 
 /* What a sanitizer's runtime needs for itself cannot be forbidden in its builds. */
-static void front_and_signer_touch_no_file_and_run_no_data(void **state)
+static void no_role_opens_a_file_or_runs_data(void **state)
 {
 	dies(ROLE_FRONT, make_folder, "mkdir");
 	dies(ROLE_SIGNER, make_folder, "mkdir");
 	dies(ROLE_REGISTRAR, make_folder, "mkdir");
 	if (has_sanitizer())
 		return;
-	dies(ROLE_FRONT, write_file, "open");
-	dies(ROLE_SIGNER, write_file, "open");
 	for (size_t i = 0; i < 3; i++) {
+		dies(roles[i], open_file, "open for reading");
+		dies(roles[i], make_file, "open for writing");
+		dies(roles[i], remove_file, "unlink");
+		dies(roles[i], read_memory, "process_vm_readv");
 		dies(roles[i], run_data, "mmap(PROT_EXEC)");
 		dies(roles[i], kill_another, "kill");
 	}
@@ -312,7 +340,11 @@ static int prepare(void **state)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
 
+	char kept[] = "/tmp/sandbox-store.XXXXXX";
+
 	snprintf(file, sizeof(file), "/tmp/sandbox.%d.XXXXXX", (int)getpid());
+	store = mkstemp(kept);
+	unlink(kept);
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	return socketpair(AF_UNIX, SOCK_STREAM, 0, pair) || listener < 0 ||
 		bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 1);
@@ -326,7 +358,7 @@ int main(void)
 		cmocka_unit_test(only_the_front_accepts),
 		cmocka_unit_test(every_role_talks_computes_and_signs),
 		cmocka_unit_test(the_registrar_keeps_its_files),
-		cmocka_unit_test(front_and_signer_touch_no_file_and_run_no_data),
+		cmocka_unit_test(no_role_opens_a_file_or_runs_data),
 		cmocka_unit_test(no_new_privileges_no_core_filter_on),
 	};
 	return cmocka_run_group_tests(tests, prepare, NULL);

@@ -244,6 +244,7 @@ static enum err configure(struct db *db, struct why *why)
 		return WHY(why, STORE_READONLY, "", "%s: want to write, may only read", db->path);
 	TRY(db_exec(db, "PRAGMA page_size = 8192", "configure", why));
 	TRY(use_wal(db, why));
+	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &db->keep_log);
 	return db_exec(db,
 		"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -2000;"
 		"PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 16777216;",
@@ -287,6 +288,7 @@ enum err store_sqlite_open_with(const char *path, enum store_sqlite_mode mode,
 	db_record_ops(&db->ops);
 	db->store = (struct store){.self = db, .ops = &db->ops};
 	db->busy_timeout_ms = options->busy_timeout_ms;
+	db->keep_log = options->keep_log;
 	db->path = plain_path(path);
 	enum err err = db->path ? open_file(db, mode, why) : WHY(why, NOMEM, "", "database path");
 	if (err != OK) {

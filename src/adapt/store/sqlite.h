@@ -13,6 +13,7 @@ enum store_sqlite_mode {
 
 struct store_sqlite_options {
 	int busy_timeout_ms; /* how long a writer waits for another one */
+	bool keep_log;       /* -wal and -shm stay after the last one out, the log empty: for who may not unlink */
 };
 
 #define STORE_SQLITE_OPTIONS ((struct store_sqlite_options){.busy_timeout_ms = 5000})

@@ -56,6 +56,7 @@ struct db {
 	sqlite3 *handle;
 	char *path;
 	int busy_timeout_ms;
+	int keep_log;
 	bool open;      /* between begin and commit */
 	bool marked;
 	bool failed;    /* this transaction was undone by a failure */

@@ -11,7 +11,9 @@
 #include "pki/cms.h"
 #include "pki/seal.h"
 
-enum { PEM_MAX = 256 * 1024, CHAIN_MAX = 256 * 1024, CHALLENGE_KEY_SIZE = 32, SEALED_MAX = 256 };
+#include <stdio.h>
+
+enum { PEM_MAX = 256 * 1024, CHAIN_MAX = 256 * 1024, CHALLENGE_KEY_SIZE = 32, SEALED_MAX = 256, STRANGERS_PER_S = 20 };
 
 /* Name of the row, and what its seal is bound to. */
 #define CHALLENGE_KEY_NAME "challenge-key"
@@ -20,25 +22,35 @@ static enum err open_store(struct registrar *r, const struct conf *conf, struct 
 {
 	static const char sqlite[] = "sqlite:";
 
+	struct store_sqlite_options options = STORE_SQLITE_OPTIONS;
+
+	options.keep_log = true; /* the sandbox lets nobody remove a file */
 	if (strncmp(conf->store, sqlite, strlen(sqlite)) == 0)
-		return store_sqlite_open(conf->store + strlen(sqlite), STORE_SQLITE_EXISTING, &r->store, why);
+		return store_sqlite_open_with(conf->store + strlen(sqlite), STORE_SQLITE_EXISTING, &options, &r->store, why);
 	/* conf_parse admits no third kind. */
 	r->store = store_memory_new();
 	return r->store ? OK : WHY(why, NOMEM, "", "store: want one in memory");
 }
 
-static enum err make_key(struct registrar *r, const struct secret *master, struct why *why)
+static enum err put_key(struct registrar *r, const struct secret *master, struct why *why)
 {
 	struct random_source random = random_system();
 	OWNED_BUF struct buf sealed = BUF(SEALED_MAX);
 	uint8_t iv[12];
 
-	r->challenge_key.n = CHALLENGE_KEY_SIZE;
-	TRY(random_fill(&random, r->challenge_key.bytes, r->challenge_key.n, why));
 	TRY(random_fill(&random, iv, sizeof(iv), why));
 	TRY(seal_write(secret_span(master), iv, span_text(CHALLENGE_KEY_NAME), secret_span(&r->challenge_key),
 		&sealed, why));
 	return r->store->ops->secret_put(r->store->self, CHALLENGE_KEY_NAME, buf_span(&sealed), why);
+}
+
+static enum err make_key(struct registrar *r, const struct secret *master, struct why *why)
+{
+	struct random_source random = random_system();
+
+	r->challenge_key.n = CHALLENGE_KEY_SIZE;
+	TRY(random_fill(&random, r->challenge_key.bytes, r->challenge_key.n, why));
+	return put_key(r, master, why);
 }
 
 static enum err unseal_key(struct registrar *r, const struct secret *master, struct span sealed, struct why *why)
@@ -70,19 +82,34 @@ static enum err find_or_make_key(struct registrar *r, const struct secret *maste
 	return unseal_key(r, master, sealed, why);
 }
 
-static enum err open_challenge_key(struct registrar *r, const struct conf *conf, struct why *why)
+/* The write lock is taken first: of two that start at once, the second one finds a key. */
+static enum err with_key(struct registrar *r, const struct secret *master,
+	enum err (*fn)(struct registrar *r, const struct secret *master, struct why *why), struct why *why)
 {
-	OWNED_SECRET struct secret master = {0};
-
-	TRY(master_load(conf->master_key, &master, why));
-	/* The write lock is taken first: of two that start at once, the second one finds a key. */
 	TRY(r->store->ops->begin(r->store->self, why));
-	enum err err = find_or_make_key(r, &master, why);
+	enum err err = fn(r, master, why);
 	if (err == OK)
 		err = r->store->ops->commit(r->store->self, why);
 	if (err != OK)
 		r->store->ops->rollback(r->store->self);
 	return err;
+}
+
+/*
+ * Sealed anew, the key makes the first write of this process. With the first one that reaches the disk SQLite
+ * opens the folder of its log, and the sandbox will forbid that. A disk that is full now is no reason not to
+ * start: the first enrolment after it was cleared then costs this process its life, and its successor is here.
+ */
+static enum err open_challenge_key(struct registrar *r, const struct conf *conf, struct why *why)
+{
+	OWNED_SECRET struct secret master = {0};
+	struct why unwritten = {0};
+
+	TRY(master_load(conf->master_key, &master, why));
+	TRY(with_key(r, &master, find_or_make_key, why));
+	if (with_key(r, &master, put_key, &unwritten) != OK)
+		log_why(LOG_WARN_, "store not writable", &unwritten);
+	return OK;
 }
 
 /* DER certificates laid one after the other, issuing CA first. */
@@ -145,6 +172,26 @@ static void on_fault(void *arg, const struct why *why)
 	log_why(LOG_ERROR_, "fault", why);
 }
 
+/* Strangers must not be able to fill a disk with log lines either. */
+static void on_stranger(void *arg, const char *address, const struct why *why)
+{
+	struct registrar *r = arg;
+	int64_t second = clock_mono_ms(&r->clock) / 1000;
+	char text[WHY_TEXT_MAX + 512], dropped[16];
+
+	if (second != r->strangers_second) {
+		snprintf(dropped, sizeof(dropped), "%u", r->strangers > STRANGERS_PER_S ? r->strangers - STRANGERS_PER_S : 0);
+		if (r->strangers > STRANGERS_PER_S)
+			log_event(LOG_WARN_, "lines about strangers dropped", "lines", dropped, NULL);
+		r->strangers_second = second;
+		r->strangers = 0;
+	}
+	if (r->strangers++ >= STRANGERS_PER_S)
+		return;
+	why_print(why, text, sizeof(text));
+	log_event(LOG_WARN_, "stranger refused", "client", address, "reason", text, NULL);
+}
+
 enum err registrar_open(struct registrar *r, const struct conf *conf, struct why *why)
 {
 	r->clock = clock_system();
@@ -168,6 +215,8 @@ enum err registrar_open(struct registrar *r, const struct conf *conf, struct why
 		.ca_chain_cms = buf_span(&r->chain_cms),
 		.issuing_ca_der = buf_span(&r->ca_der),
 		.fault = on_fault,
+		.stranger = on_stranger,
+		.told_arg = r,
 	};
 	return OK;
 }

@@ -22,6 +22,8 @@ struct registrar {
 	bool crl_under_way, crl_again;
 	int64_t crl_retry_ms;
 	bool stopping;
+	int64_t strangers_second; /* lines about strangers in it */
+	unsigned int strangers;
 };
 
 /* open.c: store, keys, certificates; before the sandbox. */

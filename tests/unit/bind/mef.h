@@ -43,6 +43,8 @@ struct mef {
 	struct bind_env env;
 	struct why fault; /* the last that the hook was told of */
 	unsigned int faults;
+	struct why stranger;
+	unsigned int strangers;
 };
 
 /* A reply, copied out. */
@@ -87,6 +89,15 @@ static inline void mef_fault(void *arg, const struct why *why)
 
 	m->fault = *why;
 	m->faults++;
+}
+
+static inline void mef_stranger(void *arg, const char *address, const struct why *why)
+{
+	struct mef *m = arg;
+
+	assert_non_null(address);
+	m->stranger = *why;
+	m->strangers++;
 }
 
 static inline struct key *mef_key(void)
@@ -222,7 +233,8 @@ static inline int mef_setup(void **state)
 		.ca_chain_cms = buf_span(&m->chain),
 		.issuing_ca_der = buf_span(&m->ca_der),
 		.fault = mef_fault,
-		.fault_arg = m,
+		.stranger = mef_stranger,
+		.told_arg = m,
 	};
 	*state = m;
 	return 0;

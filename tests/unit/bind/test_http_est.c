@@ -117,6 +117,16 @@ static void expect_refused(struct mef *m, struct got *g, unsigned int status, en
 	expect_audit(m, text);
 }
 
+/* The same for somebody unknown: told to the log, which is limited, not to the audit log, which stays for ever. */
+static void expect_stranger(struct mef *m, struct got *g, enum code code, unsigned int times)
+{
+	expect_refusal(g, 403, code);
+	assert_int_equal(mef_counts(m).issued, 0);
+	assert_int_equal(m->stranger.code, code);
+	assert_int_equal(m->strangers, times);
+	expect_audit(m, "enrolee.added");
+}
+
 /* TS-0003 8.3.6.2: csrattrs with challenge and identity, then the request that carries both */
 static void a_device_that_obeys_csrattrs_gets_its_certificate(void **state)
 {
@@ -409,9 +419,9 @@ static void nobody_without_certificate_is_served_a_challenge_or_a_certificate(vo
 	expect_refusal(&g, 403, CODE_CLIENT_ANONYMOUS);
 	obey(m, attrs_onem2m, &d, &csr);
 	post_der(m, enrol_onem2m, &anonymous, &csr, &g);
-	expect_refused(m, &g, 403, CODE_CLIENT_ANONYMOUS, 0);
+	expect_stranger(m, &g, CODE_CLIENT_ANONYMOUS, 1);
 	post_der(m, enrol_plain, &anonymous, &csr, &g);
-	expect_refused(m, &g, 403, CODE_CLIENT_ANONYMOUS, 0);
+	expect_stranger(m, &g, CODE_CLIENT_ANONYMOUS, 2);
 }
 
 /* RFC 7030 4.5: csrattrs without authentication, as far as it is the same for all */
@@ -441,7 +451,7 @@ static void an_unregistered_device_is_told_so(void **state)
 	expect_refusal(&g, 403, CODE_CLIENT_UNKNOWN);
 	make_csr(d.key, &plan, &csr);
 	post_der(m, enrol_plain, &d.peer, &csr, &g);
-	expect_refused(m, &g, 403, CODE_CLIENT_UNKNOWN, 0);
+	expect_stranger(m, &g, CODE_CLIENT_UNKNOWN, 1);
 }
 
 static void bytes_that_are_no_request_are_refused_and_audited(void **state)
