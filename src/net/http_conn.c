@@ -52,6 +52,7 @@ static void conn_free(struct http_conn *c)
 	struct http_source *source = c->source;
 
 	http_queue_remove(c);
+	s->held -= c->held;
 	if (c->exchange)
 		c->exchange->conn = NULL;
 	loop_watch_free(c->watch);
@@ -158,6 +159,8 @@ static enum io flush(struct http_conn *c)
 	}
 	buf_fini(&c->out);
 	c->out_at = c->out_mark = 0;
+	c->server->held -= c->held;
+	c->held = 0;
 	return IO_DONE;
 }
 
@@ -199,9 +202,15 @@ static bool step_handshake(struct http_conn *c)
 
 static void start_reply(struct http_conn *c, const struct reply *reply, bool head_only, bool keep_alive)
 {
+	static const struct reply busy = {.status = 503, .retry_after_s = HTTP_HELD_RETRY_S};
 	bool keep = keep_alive && !reply->close && !c->server->draining;
 
+	/* Who asks for large files and does not read them must not cost us our memory. RFC 9110 15.6.4 */
+	if (reply->body.n > HTTP_HELD_SMALL && c->server->held + reply->body.n > HTTP_HELD_MAX)
+		reply = &busy;
 	http_reply_write(&c->out, reply, head_only, keep, (int64_t)time(NULL));
+	c->held += c->out.n;
+	c->server->held += c->out.n;
 	c->close_after = !keep;
 	c->answered = true;
 	c->linger |= !keep && c->rest.n > 0;

@@ -20,6 +20,9 @@ enum {
 	HTTP_FIRST_MS = 2000, /* a drain's patience with a client that connected and asked nothing yet */
 	HTTP_LINGER_BYTES = 256 * 1024, /* what is thrown away before the connection is cut */
 	HTTP_WRITE_STEP = 64 * 1024,    /* a reply that moves this much gets a new deadline */
+	HTTP_HELD_MAX = 64 * 1024 * 1024, /* replies that clients have not taken yet, all together */
+	HTTP_HELD_RETRY_S = 5,
+	HTTP_HELD_SMALL = 64 * 1024,      /* replies up to that are sent nevertheless */
 	HTTP_TURN_READS = 16,           /* reads of one connection before others have their turn */
 	HTTP_READ_SIZE = 16 * 1024,     /* one TLS record */
 };
@@ -38,6 +41,7 @@ struct http_conn {
 	struct buf rest; /* read ahead of the request under way */
 	struct buf out;
 	size_t out_at, out_mark; /* written, and at the last new deadline */
+	size_t held;             /* counted in the server's sum */
 	size_t lingered;
 	unsigned int reads; /* in this turn */
 	bool running;       /* http_conn_run is on the stack */
@@ -77,6 +81,7 @@ struct http_server {
 	struct http_sources *sources;
 	struct conn_queue queues[CONN_STATES];
 	unsigned int connections;
+	size_t held; /* bytes of replies that wait for their clients */
 	struct loop_timer *timer; /* armed for armed_ms when armed_ms > 0 */
 	int64_t armed_ms;
 	bool paused; /* no descriptors left: listeners wait for the timer */

@@ -29,7 +29,13 @@ struct links {
 	struct buf reply; /* kept for its memory */
 };
 
-enum { REPLY_MAX = REPLY_BODY_MAX + 4096, KEEP_REPLY = 64 * 1024 };
+enum {
+	REPLY_MAX = REPLY_BODY_MAX + 4096,
+	KEEP_REPLY = 64 * 1024,
+	QUEUE_SOFT = IPC_QUEUE_MAX / 4, /* above it the front gets small replies only */
+	QUEUE_SMALL = 64 * 1024,
+	BUSY_RETRY_S = 5,
+};
 
 static void asked_leave(struct asked *a)
 {
@@ -89,8 +95,13 @@ static void asked_free(struct asked *a)
 	mem_free(a);
 }
 
+/*
+ * Lists of some MiB, asked for faster than the front takes them, would fill its channel, and a full channel
+ * means a front that hangs. RFC 9110 15.6.4: so they are asked for later.
+ */
 static void on_reply(void *arg, const struct reply *reply)
 {
+	static const struct reply busy = {.status = 503, .retry_after_s = BUSY_RETRY_S};
 	struct asked *a = arg;
 	struct registrar *r = a->registrar;
 	struct front *f = a->front;
@@ -101,6 +112,8 @@ static void on_reply(void *arg, const struct reply *reply)
 	asked_free(a);
 	if (f) {
 		buf_clear(b);
+		if (reply->body.n > QUEUE_SMALL && ipc_queued(f->channel) > QUEUE_SOFT)
+			reply = &busy;
 		reply_write(b, reply);
 		enum err err = buf_check(b, "reply", &why);
 		if (err == OK)

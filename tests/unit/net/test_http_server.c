@@ -280,6 +280,33 @@ static void thousands_of_pipelined_requests_are_answered(void **state)
 	close_site();
 }
 
+/* 21 replies of 3 MiB fit below HTTP_HELD_MAX. */
+static int client_hoards(void)
+{
+	int fds[22];
+
+	for (int i = 0; i < 22; i++) {
+		fds[i] = dial(site.port);
+		say(fds[i], GET("/big") "\r\n");
+		want_in(hear_head(fds[i]), i < 21 ? "HTTP/1.1 200 OK\r\n" : "Retry-After: ");
+	}
+	for (int i = 0; i < 21; i++)
+		close(fds[i]);
+	for (int i = 0; i < 1000; i++) {
+		say(fds[21], GET("/big") "\r\n");
+		if (strstr(hear_head(fds[21]), "200 OK"))
+			return 0;
+	}
+	return 1;
+}
+
+static void replies_that_nobody_takes_have_a_limit(void **state)
+{
+	open_site(NULL, false);
+	run_client(client_hoards);
+	close_site();
+}
+
 static int client_asks_for_head(void)
 {
 	int fd = dial(site.port);
@@ -748,6 +775,7 @@ int main(void)
 		cmocka_unit_test(connection_serves_many_requests),
 		cmocka_unit_test(pipelined_requests_are_answered_in_order),
 		cmocka_unit_test(thousands_of_pipelined_requests_are_answered),
+		cmocka_unit_test(replies_that_nobody_takes_have_a_limit),
 		cmocka_unit_test(head_is_answered_without_body),
 		cmocka_unit_test(expectation_is_answered_when_the_client_waits),
 		cmocka_unit_test(unreadable_requests_get_status_and_reason),
