@@ -8,7 +8,7 @@ import _arch
 import _layers
 
 # What instrumented builds add.
-INSTRUMENTS = ["__asan_*", "__ubsan_*", "__sanitizer_*", "__sancov_*", "__lsan_*", "__tsan_*", "__gcov_*", "__llvm_*",
+INSTRUMENTS = ["__asan_*", "__ubsan_*", "__sanitizer_*", "__sancov_*", "__lsan_*", "__tsan_*", "__gcov*", "__llvm_*",
 	"_GLOBAL_OFFSET_TABLE_", "__start_*", "__stop_*", "llvm_*", "___asan_*", "__unnamed_*"]
 MUTABLE = (".data", ".bss", ".tdata", ".tbss", "COMMON", "*COM*")
 
