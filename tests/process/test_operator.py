@@ -278,7 +278,8 @@ def certificates_are_listed_and_shown(o, stems):
 	check("urn:example:node:0001" in o.run("cert", "show", colons), "a serial number with colons, in words")
 	check(o.json("cert", "show", serial)["pem"] == pem, "cert show --json")
 	o.run("cert", "show", "00ff", want=NOT_FOUND, told="openmef cert list")
-	o.run("cert", "show", "12345", want=USAGE, told="hexadecimal")
+	o.run("cert", "show", "12345", want=NOT_FOUND, told="012345")
+	o.run("cert", "show", "1234g", want=USAGE, told="hexadecimal")
 	o.run("cert", "show", "ab" * 21, want=USAGE, told="hexadecimal")
 	shown = o.json("enrolee", "show", "device-0001")["certificates"]
 	check([c["serial"] for c in shown] == [one["serial"]], f"enrolee show: {shown}")
