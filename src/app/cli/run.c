@@ -51,7 +51,7 @@ static int run(const struct cli_program *p, const struct command *c, int argc, c
 	enum err err = cli_parse(&cli, argc, argv, &why);
 	if (err == OK)
 		err = c->run(&cli, &why);
-	if (fflush(stdout) != 0 && err == OK)
+	if ((fflush(stdout) != 0 || ferror(stdout)) && err == OK)
 		err = WHY(&why, SYSTEM, "", "writing to standard output failed");
 	if (err != OK)
 		return fail(p, &why, err);
