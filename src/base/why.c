@@ -3,8 +3,11 @@
 #include "base/text.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { WHY_PLACE_MAX = 200 };
 
 static const struct code_page pages[] = {
 #define CODE(symbol, number, kind, title, next) {CODE_##symbol, kind, #symbol, title, next},
@@ -60,6 +63,24 @@ enum err why_set(struct why *why, enum code code, const char *clause, const char
 	va_end(args);
 	make_printable(why->text);
 	return kind;
+}
+
+enum err why_within(enum err err, const char *place, struct why *why)
+{
+	char text[WHY_TEXT_MAX];
+	size_t n = place ? strlen(place) : 0;
+	bool cut = n > WHY_PLACE_MAX;
+
+	if (err == OK || n == 0 || strncmp(why->text, place, n) == 0)
+		return err;
+	memcpy(text, why->text, sizeof(text));
+	/* The end of a path says more than its beginning, and the reason more than either. */
+	int head = snprintf(why->text, sizeof(why->text), "%s%s: ", cut ? "..." : "", cut ? place + n - WHY_PLACE_MAX : place);
+	if (head > 0 && head < WHY_TEXT_MAX)
+		memcpy(why->text + head, text, sizeof(why->text) - (size_t)head);
+	why->text[WHY_TEXT_MAX - 1] = '\0';
+	make_printable(why->text);
+	return err;
 }
 
 void why_clear(struct why *why)

@@ -76,6 +76,13 @@ static inline enum err why_failed(enum err kind)
 			return try_err_; \
 	} while (0)
 
+/*
+ * Puts "place: " before the text of a failure, for callers that know a file's name which the reader of its
+ * content does not. Returns err; OK, a NULL or empty place and a text that begins with it
+ * change nothing; of a long place the end is kept.
+ */
+enum err why_within(enum err err, const char *place, struct why *why);
+
 /* Forgets a reason that the caller has handled. */
 void why_clear(struct why *why);
 

@@ -109,8 +109,9 @@ static enum err fill(struct tls_server *s, const struct tls_config *config, stru
 		return setup_failed("SHA-256", why);
 	TRY(make_context(s, why));
 	TRY(tls_use_identity(s, config, why));
-	TRY(tls_store_new(s, "own CA", config->own_ca_pem, true, &s->own, why));
-	TRY(tls_store_new(s, "device anchors", config->device_anchors_pem, false, &s->devices, why));
+	TRY(why_within(tls_store_new(s, "own CA", config->own_ca_pem, true, &s->own, why), config->own_ca_path, why));
+	TRY(why_within(tls_store_new(s, "device anchors", config->device_anchors_pem, false, &s->devices, why),
+		config->device_anchors_path, why));
 	if (!s->own)
 		return WHY(why, TLS_ANCHORS, "", "own CA: want one certificate at least, have none");
 	return OK;

@@ -29,6 +29,8 @@ struct tls_config {
 	struct span own_ca_pem; /* the MEF's own issuing CA and what stands above it: PEER_OWN */
 	struct span device_anchors_pem; /* explicit third-party anchors; empty: none: PEER_THIRD_PARTY */
 	const char *fqdn;       /* SNI that is served; others get unrecognized_name unless absent; NULL: any */
+	/* Where those came from, for reasons; NULL where nobody knows. */
+	const char *cert_path, *key_path, *own_ca_path, *device_anchors_path;
 };
 
 /* ERR_SYNTAX for files that cannot be used, with their fault; ERR_CRYPTO, ERR_NOMEM. */

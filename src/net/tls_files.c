@@ -40,8 +40,10 @@ static enum err use_certs(struct tls_server *s, BIO *in, struct why *why)
 	bool broken = false;
 	X509 *leaf = next_cert(s, in, &broken);
 
+	if (!leaf && !broken)
+		return WHY(why, TLS_CONFIG, "", "server certificate: want one as PEM, have none");
 	if (!leaf)
-		return file_fault(CODE_TLS_CONFIG, "server certificate: want PEM, have none", why);
+		return file_fault(CODE_TLS_CONFIG, "server certificate: want one as PEM", why);
 	enum err e = check_name(s, leaf, why);
 	if (e == OK && SSL_CTX_use_certificate(s->ctx, leaf) != 1)
 		e = file_fault(CODE_TLS_CONFIG, "server certificate", why);
@@ -104,8 +106,8 @@ static enum err use_key(struct tls_server *s, const struct tls_config *config, s
 	enum err e = OK;
 
 	if (!key)
-		return file_fault(CODE_TLS_CONFIG,
-			config->key_pass.n ? "server key" : "server key (no passphrase given)", why);
+		return file_fault(CODE_TLS_CONFIG, config->key_pass.n
+			? "server key: want PEM, encrypted under this master key" : "server key: want PEM that is not encrypted", why);
 	if (SSL_CTX_use_PrivateKey(s->ctx, key) != 1 || SSL_CTX_check_private_key(s->ctx) != 1)
 		e = file_fault(CODE_TLS_CONFIG, "server key: want the one of the certificate", why);
 	EVP_PKEY_free(key);
@@ -120,7 +122,8 @@ enum err tls_use_identity(struct tls_server *s, const struct tls_config *config,
 		return WHY(why, TLS_CONFIG, "", "server certificate: want PEM, have nothing");
 	enum err e = use_certs(s, in, why);
 	BIO_free(in);
-	return e == OK ? use_key(s, config, why) : e;
+	TRY(why_within(e, config->cert_path, why));
+	return why_within(use_key(s, config, why), config->key_path, why);
 }
 
 static enum err read_certs(
@@ -139,9 +142,11 @@ static enum err read_certs(
 	}
 	int n = sk_X509_num(certs);
 	BIO_free(in);
-	if (broken || n == 0)
+	if (broken)
 		return WHY(why, TLS_ANCHORS, "", "%s: want certificates as PEM, certificate %d cannot be read: %s", what,
 			n + 1, tls_reason());
+	if (n == 0)
+		return WHY(why, TLS_ANCHORS, "", "%s: want certificates as PEM, have %zu bytes of something else", what, pem.n);
 	return OK;
 }
 

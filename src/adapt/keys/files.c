@@ -59,7 +59,7 @@ static enum err open_file(const struct keys_files *k, const struct keys_file *fi
 	TRY(err);
 	if (k->passphrase)
 		TRY(k->passphrase(k->arg, file->label, &passphrase, why));
-	return key_parse_pem(buf_span(&pem), secret_span(&passphrase), out, why);
+	return why_within(key_parse_pem(buf_span(&pem), secret_span(&passphrase), out, why), file->path, why);
 }
 
 static enum err open_label(void *self, const char *label, struct key **out, struct why *why)

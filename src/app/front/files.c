@@ -1,7 +1,11 @@
 #include "app/front/front.h"
 
+#include "adapt/sys/clock.h"
 #include "adapt/sys/file.h"
 #include "adapt/sys/master.h"
+#include "base/date.h"
+#include "net/log.h"
+#include "pki/cert.h"
 
 enum { PEM_MAX = 1024 * 1024 };
 
@@ -41,6 +45,39 @@ enum err front_open_tls(const struct conf *conf, struct tls_server **out, struct
 		.own_ca_pem = buf_span(&own),
 		.device_anchors_pem = buf_span(&anchors),
 		.fqdn = conf->fqdn,
+		.cert_path = conf->tls_cert,
+		.key_path = conf->tls_key,
+		.own_ca_path = conf->ca_cert,
+		.device_anchors_path = conf->device_anchors,
 	};
 	return tls_server_new(&config, out, why);
+}
+
+static enum err check_dates(const struct conf *conf, struct why *why)
+{
+	OWNED_BUF struct buf pem = BUF(PEM_MAX);
+	OWNED_BUF struct buf der = BUF(CERT_DER_MAX);
+	const struct clock clock = clock_system();
+	struct cert cert = {0};
+	char from[DATE_TEXT_SIZE], until[DATE_TEXT_SIZE], now[DATE_TEXT_SIZE];
+
+	TRY(file_read(conf->tls_cert, &pem, why));
+	TRY(cert_first_pem(buf_span(&pem), &der, why));
+	TRY(cert_parse(buf_span(&der), &cert, why));
+	int64_t now_s = clock_unix_s(&clock);
+	if (now_s >= cert.not_before_s && now_s <= cert.not_after_s)
+		return OK;
+	date_text(cert.not_before_s, from);
+	date_text(cert.not_after_s, until);
+	date_text(now_s, now);
+	return WHY(why, TLS_OWN_DATES, "RFC 5280 4.1.2.5", "%s: good from %s until %s, this machine's clock says %s",
+		conf->tls_cert, from, until, now);
+}
+
+void front_tell_dates(const struct conf *conf)
+{
+	struct why why = {0};
+
+	if (check_dates(conf, &why) != OK)
+		log_why(LOG_ERROR_, "devices will not connect", &why);
 }

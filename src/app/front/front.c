@@ -51,6 +51,8 @@ static enum err front_init(struct front *f, const struct role_start *start, stru
 	const struct role_events events = {.channel = on_channel, .stop = on_stop, .arg = f};
 
 	TRY(front_open_tls(start->conf, &f->tls, why));
+	if (start->index == 0)
+		front_tell_dates(start->conf);
 	TRY(loop_new(&f->loop, why));
 	TRY(open_server(f, start, why));
 	TRY(role_control_new(f->loop, start, &events, &f->control, why));

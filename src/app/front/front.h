@@ -36,3 +36,6 @@ void flight_connect(struct flight *f, int fd);
 
 /* files.c: certificate, key and anchors as the configuration names them, then the TLS server. */
 MUST_CHECK enum err front_open_tls(const struct conf *conf, struct tls_server **out, struct why *why);
+/* Logs it when the server's certificate is out of its dates. The front starts all the same: CRLs are wanted
+ * then too, and a clock that is wrong at boot is set right later. */
+void front_tell_dates(const struct conf *conf);

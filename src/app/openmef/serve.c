@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONF_TEXT_MAX = 1024 * 1024, PER_CORE_MAX = 64, FILES_MAX = 1024 * 1024 };
+enum { CONF_TEXT_MAX = 1024 * 1024, PORTS_TEXT_MAX = 16 * 1024, PER_CORE_MAX = 64, FILES_MAX = 1024 * 1024 };
 
 int64_t supervisor_now_ms(void)
 {
@@ -118,15 +118,25 @@ static void run_dir_close(struct supervisor *s)
 	close(s->pid_fd);
 }
 
+/* The same ports again get a new date only, which a full disk allows; `openmef reload` looks at that. */
+static bool refresh(const char *path, struct span text)
+{
+	OWNED_BUF struct buf old = BUF(PORTS_TEXT_MAX);
+	struct why ignored = {0};
+
+	return file_read(path, &old, &ignored) == OK && span_equal(buf_span(&old), text)
+		&& utimensat(AT_FDCWD, path, NULL, 0) == 0;
+}
+
 static enum err write_ports(const struct supervisor *s, const struct conf *conf, struct why *why)
 {
-	OWNED_BUF struct buf text = BUF(16 * 1024);
+	OWNED_BUF struct buf text = BUF(PORTS_TEXT_MAX);
 	char path[CONF_PATH_MAX];
 
 	listeners_json(&s->listeners, conf, &text);
 	TRY(buf_check(&text, "ports", why));
 	TRY(run_path(s, "ports.json", path, why));
-	return file_write(path, buf_span(&text), 0644, why);
+	return refresh(path, buf_span(&text)) ? OK : file_write(path, buf_span(&text), 0644, why);
 }
 
 /* For `openmef reload`, which waits for this or for a new ports.json. */
@@ -223,13 +233,17 @@ void supervisor_serving(struct generation *g)
 	reload_if_asked(s);
 }
 
-void supervisor_failed(struct generation *g)
+void supervisor_failed(struct generation *g, const struct member *culprit)
 {
 	struct supervisor *s = g->supervisor;
 	struct why why = {0};
 	bool first = !g->next;
+	const char *rest = first ? "the service does not start" : "the old configuration goes on";
 
-	(void)!WHY(&why, SERVE_START, "", "%s", first ? "the service does not start" : "the old configuration goes on");
+	if (culprit)
+		(void)!WHY(&why, SERVE_START, "", "%s-%u: %s", role_name(culprit->role), culprit->index, rest);
+	else
+		(void)!WHY(&why, SERVE_START, "", "%s", rest);
 	log_why(LOG_ERROR_, first ? "start failed" : "reload failed", &why);
 	if (first) {
 		s->status = 1;

@@ -130,6 +130,7 @@ struct supervisor {
 unsigned int conf_fronts(const struct conf *conf);
 unsigned int conf_signers(const struct conf *conf);
 void supervisor_serving(struct generation *g);
-void supervisor_failed(struct generation *g);
+/* culprit: who ended before it was ready; NULL: it could not even be started, which is told already. */
+void supervisor_failed(struct generation *g, const struct member *culprit);
 void supervisor_gone(struct generation *g); /* frees it */
 int64_t supervisor_now_ms(void);

@@ -109,7 +109,7 @@ void generation_step(struct generation *g)
 		bool ready = false;
 		if (!start_stage(g, order[i], &ready, &why)) {
 			log_why(LOG_ERROR_, "role not started", &why);
-			supervisor_failed(g);
+			supervisor_failed(g, NULL);
 			return;
 		}
 		if (!ready)
@@ -180,7 +180,7 @@ void generation_ended(struct member *m)
 	else if (g->serving)
 		member_start_later(m);
 	else
-		supervisor_failed(g);
+		supervisor_failed(g, m);
 }
 
 struct member *generation_find(struct generation *g, pid_t pid)

@@ -202,9 +202,9 @@ static enum err open_cert(struct signer *s, const struct conf *conf, struct why 
 	OWNED_BUF struct buf pem = BUF(PEM_MAX);
 
 	TRY(file_read(conf->ca_cert, &pem, why));
-	TRY(cert_each_pem(buf_span(&pem), keep_first, &s->cert, why));
+	TRY(why_within(cert_each_pem(buf_span(&pem), keep_first, &s->cert, why), conf->ca_cert, why));
 	s->ca.cert_der = buf_span(&s->cert);
-	return cert_parse(s->ca.cert_der, &s->ca.cert, why);
+	return why_within(cert_parse(s->ca.cert_der, &s->ca.cert, why), conf->ca_cert, why);
 }
 
 /* Where bind/route.c serves them; no base, no extension. */
@@ -230,7 +230,7 @@ static enum err open_ca(struct signer *s, const struct conf *conf, struct why *w
 		return WHY(why, BUF_LIMIT, "", "fqdn: want at most %zu bytes", sizeof(s->ca.own_host) - 1);
 	TRY(put_uri(conf, "/crl/issuing.crl", s->ca.cdp_uri, why));
 	TRY(put_uri(conf, "/ca/issuing.cer", s->ca.aia_uri, why));
-	return ca_check(&s->ca, clock_unix_s(&s->clock), why);
+	return why_within(ca_check(&s->ca, clock_unix_s(&s->clock), why), conf->ca_cert, why);
 }
 
 static enum err signer_init(struct signer *s, const struct role_start *start, struct why *why)

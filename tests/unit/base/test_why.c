@@ -51,6 +51,38 @@ static void long_texts_are_cut_and_ended(void **state)
 	assert_string_equal(why.text, longer);
 }
 
+static void a_caller_may_name_the_file_that_the_reader_did_not_know(void **state)
+{
+	struct why why = {0};
+	char longer[2 * WHY_TEXT_MAX];
+
+	assert_int_equal(why_within(OK, "ca.pem", &why), OK);
+	assert_string_equal(why.text, "");
+	assert_int_equal(why_within(WHY(&why, TEXT_DATE, "RFC 5280 4.1", "want a date"), "ca.pem", &why), ERR_SYNTAX);
+	assert_string_equal(why.text, "ca.pem: want a date");
+	assert_int_equal(why.code, CODE_TEXT_DATE);
+	assert_string_equal(why.clause, "RFC 5280 4.1");
+	/* once is enough, and no name changes nothing */
+	assert_int_equal(why_within(why.kind, "ca.pem", &why), ERR_SYNTAX);
+	assert_int_equal(why_within(why.kind, "", &why), ERR_SYNTAX);
+	assert_int_equal(why_within(why.kind, NULL, &why), ERR_SYNTAX);
+	assert_string_equal(why.text, "ca.pem: want a date");
+	/* a path that would leave no room for the reason is cut */
+	memset(longer, 'a', sizeof(longer));
+	memcpy(longer + sizeof(longer) - 5, "/end", 5);
+	(void)why_within(why.kind, longer, &why);
+	assert_int_equal(strlen(why.text), 3 + 200 + 2 + strlen("ca.pem: want a date"));
+	assert_memory_equal(why.text, "...a", 4);
+	assert_non_null(strstr(why.text, "a/end: ca.pem: want a date"));
+	memset(longer, 'b', WHY_TEXT_MAX);
+	longer[WHY_TEXT_MAX - 1] = '\0';
+	why_clear(&why);
+	(void)WHY(&why, BUG, "", "%s", longer);
+	(void)why_within(why.kind, "x", &why);
+	assert_int_equal(strlen(why.text), WHY_TEXT_MAX - 1);
+	assert_memory_equal(why.text, "x: b", 4);
+}
+
 static const char *shown(const char *text, struct why *why)
 {
 	why_clear(why);
@@ -170,6 +202,7 @@ int main(void)
 		cmocka_unit_test(the_first_reason_wins),
 		cmocka_unit_test(a_handled_reason_makes_room_for_the_next),
 		cmocka_unit_test(long_texts_are_cut_and_ended),
+		cmocka_unit_test(a_caller_may_name_the_file_that_the_reader_did_not_know),
 		cmocka_unit_test(a_peers_bytes_cannot_steer_a_terminal),
 		cmocka_unit_test(a_character_cut_in_two_is_not_left_over),
 		cmocka_unit_test(a_number_without_a_page_is_a_fault_of_ours),
