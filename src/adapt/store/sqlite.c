@@ -17,9 +17,17 @@ static void roll_back(struct db *db)
 	db->marked = false;
 }
 
+/* errno, where the operating system was at fault; else 0. */
+static int reason_of(struct db *db, int rc)
+{
+	bool system = (rc & 0xff) == SQLITE_IOERR || (rc & 0xff) == SQLITE_CANTOPEN;
+
+	return system ? sqlite3_system_errno(db->handle) : 0;
+}
+
 static enum code code_of(struct db *db, int rc)
 {
-	int reason = sqlite3_system_errno(db->handle);
+	int reason = reason_of(db, rc);
 
 	switch (rc & 0xff) {
 	case SQLITE_NOMEM:
@@ -47,14 +55,15 @@ static enum code code_of(struct db *db, int rc)
 enum err db_fail(struct db *db, int rc, const char *doing, struct why *why)
 {
 	enum code code = code_of(db, rc);
+	int reason = reason_of(db, rc);
 	enum err err = OK;
 
 	if (code == CODE_STORE_BUSY)
-		err = WHY(why, STORE_BUSY, "", "%s: %s: want the write lock within %d ms, another process holds it",
+		err = WHY(why, STORE_BUSY, "", "%s: %s: want the write lock, another process has held it for %d ms or longer",
 			db->path, doing, db->busy_timeout_ms);
 	else
-		err = why_set(why, code, "", __FILE__, __LINE__, "%s: %s: %s (%d)", db->path, doing,
-			sqlite3_errstr(rc), rc);
+		err = why_set(why, code, "", __FILE__, __LINE__, "%s: %s: %s (%d)%s%s", db->path, doing,
+			sqlite3_errstr(rc), rc, reason ? ": " : "", reason ? strerror(reason) : "");
 	if (db->open) {
 		roll_back(db);
 		db->failed = true;
@@ -82,13 +91,37 @@ static enum err run_plain(struct db *db, enum sql sql, const char *doing, struct
 	return db_run(db, s, NULL, doing, why);
 }
 
+/*
+ * Whoever waits for the lock holds up everybody else in this process. So one waits for as long as is
+ * allowed, and while the lock is still not to be had the others hear that at once.
+ */
+static void be_impatient(struct db *db, bool impatient)
+{
+	if (db->impatient != impatient)
+		sqlite3_busy_timeout(db->handle, impatient ? 0 : db->busy_timeout_ms);
+	db->impatient = impatient;
+}
+
+/* What is written into a file without a name is durable and lost. One stat() a transaction. */
+static enum err check_place(struct db *db, struct why *why)
+{
+	int moved = 0;
+
+	if (sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved)
+		return WHY(why, STORE_MOVED, "", "%s: want the file that is open, have another one or none", db->path);
+	return OK;
+}
+
 static enum err begin(void *self, struct why *why)
 {
 	struct db *db = self;
 
 	if (db->open || db->lists)
 		return WHY(why, STORE_USE, "", "begin: want no open transaction, have one");
-	TRY(run_plain(db, SQL_BEGIN, "begin", why));
+	TRY(check_place(db, why));
+	enum err err = run_plain(db, SQL_BEGIN, "begin", why);
+	be_impatient(db, err != OK && why->code == CODE_STORE_BUSY);
+	TRY(err);
 	db->open = true;
 	db->failed = false;
 	return OK;
@@ -211,6 +244,24 @@ static enum err sync_folder(const char *path, struct why *why)
 	return rc == 0 ? OK : WHY(why, STORE_OPEN, "", "%s: fsync: %s", folder, strerror(reason));
 }
 
+static int no_folder(const char *path, int *fd)
+{
+	*fd = -1;
+	return SQLITE_CANTOPEN;
+}
+
+/*
+ * With the first commit that reaches the disk SQLite opens and syncs the folder of its log, once. Who keeps
+ * the log has synced the folder on opening instead, and may open nothing later; SQLite takes a folder that
+ * cannot be opened for one that needs no sync. For the whole process: it has one store.
+ */
+static void open_no_folder_later(void)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	vfs->xSetSystemCall(vfs, "openDirectory", (sqlite3_syscall_ptr)no_folder);
+}
+
 static enum err use_wal(struct db *db, struct why *why)
 {
 	sqlite3_stmt *s = NULL;
@@ -264,7 +315,11 @@ static enum err open_file(struct db *db, enum store_sqlite_mode mode, struct why
 		return db_fail(db, rc, "open", why);
 	TRY(configure(db, why));
 	TRY(db_migrate(db, why));
-	return mode == STORE_SQLITE_CREATE ? sync_folder(db->path, why) : OK;
+	if (mode == STORE_SQLITE_CREATE || db->keep_log)
+		TRY(sync_folder(db->path, why));
+	if (db->keep_log)
+		open_no_folder_later();
+	return OK;
 }
 
 enum err store_sqlite_open_with(const char *path, enum store_sqlite_mode mode,
@@ -289,6 +344,7 @@ enum err store_sqlite_open_with(const char *path, enum store_sqlite_mode mode,
 	db->store = (struct store){.self = db, .ops = &db->ops};
 	db->busy_timeout_ms = options->busy_timeout_ms;
 	db->keep_log = options->keep_log;
+	db->may_be_empty = mode == STORE_SQLITE_CREATE;
 	db->path = plain_path(path);
 	enum err err = db->path ? open_file(db, mode, why) : WHY(why, NOMEM, "", "database path");
 	if (err != OK) {

@@ -57,6 +57,8 @@ struct db {
 	char *path;
 	int busy_timeout_ms;
 	int keep_log;
+	bool may_be_empty; /* a file without anything in it is a new database, not one that was lost */
+	bool impatient;    /* the lock was held too long already: nobody else waits for it */
 	bool open;      /* between begin and commit */
 	bool marked;
 	bool failed;    /* this transaction was undone by a failure */

@@ -91,6 +91,9 @@ enum err db_inspect(struct db *db, struct why *why)
 	if (application != DB_APPLICATION_ID && (application != 0 || things != 0))
 		return WHY(why, STORE_FOREIGN, "", "%s: want application id %x, have %llx", db->path,
 			(unsigned)DB_APPLICATION_ID, (unsigned long long)application);
+	/* What a crash of the file system or a slip of the hand leaves behind must not come up as a fresh store. */
+	if (application == 0 && !db->may_be_empty)
+		return WHY(why, STORE_DAMAGED, "", "%s: want an OpenMEF database, have an empty one", db->path);
 	return version(db, &have, why);
 }
 

@@ -13,7 +13,10 @@
 
 #include <stdio.h>
 
-enum { PEM_MAX = 256 * 1024, CHAIN_MAX = 256 * 1024, CHALLENGE_KEY_SIZE = 32, SEALED_MAX = 256, STRANGERS_PER_S = 20 };
+enum {
+	PEM_MAX = 256 * 1024, CHAIN_MAX = 256 * 1024, CHALLENGE_KEY_SIZE = 32, SEALED_MAX = 256,
+	STRANGERS_PER_S = 20, FAULT_AGAIN_MS = 10 * 1000,
+};
 
 /* Name of the row, and what its seal is bound to. */
 #define CHALLENGE_KEY_NAME "challenge-key"
@@ -60,7 +63,7 @@ static enum err unseal_key(struct registrar *r, const struct secret *master, str
 
 	if (seal_open(secret_span(master), span_text(CHALLENGE_KEY_NAME), sealed, &plain, &cause) != OK ||
 		plain.n != CHALLENGE_KEY_SIZE || !secret_set(&r->challenge_key, buf_span(&plain)))
-		return WHY(why, CHALLENGE_KEY, "", "challenge-key: want it sealed under this master key: %s",
+		return WHY(why, CHALLENGE_KEY, "", "challenge-key in the store: want it sealed under this master key: %s",
 			cause.kind ? cause.text : "its length differs");
 	return OK;
 }
@@ -96,9 +99,8 @@ static enum err with_key(struct registrar *r, const struct secret *master,
 }
 
 /*
- * Sealed anew, the key makes the first write of this process. With the first one that reaches the disk SQLite
- * opens the folder of its log, and the sandbox will forbid that. A disk that is full now is no reason not to
- * start: the first enrolment after it was cleared then costs this process its life, and its successor is here.
+ * Sealed anew, the key makes the first write of this process, so that a store that cannot be written is told
+ * here. A disk that is full now is no reason not to start: once it was cleared, enrolments go on.
  */
 static enum err open_challenge_key(struct registrar *r, const struct conf *conf, struct why *why)
 {
@@ -106,7 +108,9 @@ static enum err open_challenge_key(struct registrar *r, const struct conf *conf,
 	struct why unwritten = {0};
 
 	TRY(master_load(conf->master_key, &master, why));
-	TRY(with_key(r, &master, find_or_make_key, why));
+	enum err err = with_key(r, &master, find_or_make_key, why);
+	if (err != OK)
+		return why->code == CODE_CHALLENGE_KEY ? why_within(err, conf->master_key, why) : err;
 	if (with_key(r, &master, put_key, &unwritten) != OK)
 		log_why(LOG_WARN_, "store not writable", &unwritten);
 	return OK;
@@ -137,7 +141,7 @@ static enum err chain_file(struct chain *c, const char *path, struct why *why)
 	OWNED_BUF struct buf pem = BUF(PEM_MAX);
 
 	TRY(file_read(path, &pem, why));
-	return cert_each_pem(buf_span(&pem), chain_add, c, why);
+	return why_within(cert_each_pem(buf_span(&pem), chain_add, c, why), path, why);
 }
 
 static enum err chain_write(struct registrar *r, const struct chain *c, struct why *why)
@@ -166,9 +170,27 @@ static enum err open_chain(struct registrar *r, const struct conf *conf, struct 
 	return err;
 }
 
-/* A fault of ours, whose text no client sees: the operator must. */
+/*
+ * A fault of ours, whose text no client sees: the operator must. Once in FAULT_AGAIN_MS, as every request
+ * may meet the same one, and a full disk is not helped by a line for each.
+ */
 static void on_fault(void *arg, const struct why *why)
 {
+	struct registrar *r = arg;
+	int64_t now_ms = clock_mono_ms(&r->clock);
+	char n[16];
+
+	if (strcmp(r->fault.text, why->text) == 0 && now_ms - r->fault.at_ms < FAULT_AGAIN_MS) {
+		r->fault.dropped++;
+		return;
+	}
+	if (r->fault.dropped) {
+		snprintf(n, sizeof(n), "%u", r->fault.dropped);
+		log_event(LOG_WARN_, "faults like the last one", "lines", n, NULL);
+	}
+	memcpy(r->fault.text, why->text, sizeof(r->fault.text));
+	r->fault.at_ms = now_ms;
+	r->fault.dropped = 0;
 	log_why(LOG_ERROR_, "fault", why);
 }
 

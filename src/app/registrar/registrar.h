@@ -21,6 +21,11 @@ struct registrar {
 	struct loop_timer *crl_timer;
 	bool crl_under_way, crl_again;
 	int64_t crl_retry_ms;
+	struct {
+		char text[WHY_TEXT_MAX]; /* of the last one that was logged */
+		int64_t at_ms;
+		unsigned int dropped;    /* the same again since */
+	} fault;
 	bool stopping;
 	int64_t strangers_second; /* lines about strangers in it */
 	unsigned int strangers;

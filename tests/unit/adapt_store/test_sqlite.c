@@ -1,6 +1,8 @@
 /* What is true of the SQLite store alone: its file, its schema, its neighbours. */
 #include "unit/adapt_store/sqlite.h"
 
+#include <fcntl.h>
+
 static mode_t mode_of(const char *suffix)
 {
 	char path[128];
@@ -117,6 +119,19 @@ static void an_empty_file_is_brought_up_to_date(void **state)
 	place_fill(f, 1, 3);
 }
 
+static void a_store_that_lost_everything_is_not_taken_for_a_new_one(void **state)
+{
+	struct store_fixture *f = *state;
+	int fd = open(place.path, O_WRONLY | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	close(fd);
+	FAILS(f, STORE_DAMAGED, place_open(f, STORE_SQLITE_EXISTING));
+	assert_null(f->store);
+	WORKS(f, place_open(f, STORE_SQLITE_CREATE));
+	place_fill(f, 1, 3);
+}
+
 static void a_failed_migration_leaves_the_old_version(void **state)
 {
 	struct store_fixture *f = *state;
@@ -195,6 +210,27 @@ static void a_writer_waits_then_says_who_is_in_the_way(void **state)
 	add_enrolee(&two, "b", "urn:b");
 	WORKS((&two), CALL0(&two, commit));
 	assert_int_equal(place_counts(one).enrolees, 2);
+	place_close(&two);
+}
+
+/* The lock holds up everybody in a process that waits for it, so only the first one waits. */
+static void who_waited_in_vain_does_not_wait_again(void **state)
+{
+	struct store_fixture *one = *state;
+	struct store_fixture two = {0};
+
+	WORKS(one, place_open(one, STORE_SQLITE_CREATE));
+	WORKS((&two), place_open(&two, STORE_SQLITE_EXISTING));
+	assert_int_equal(place_number(place_handle(&two), "PRAGMA busy_timeout"), 50);
+	WORKS(one, CALL0(one, begin));
+	FAILS((&two), STORE_BUSY, CALL0(&two, begin));
+	assert_int_equal(place_number(place_handle(&two), "PRAGMA busy_timeout"), 0);
+	FAILS((&two), STORE_BUSY, CALL0(&two, begin));
+	assert_int_equal(place_number(place_handle(&two), "PRAGMA busy_timeout"), 0);
+	WORKS(one, CALL0(one, commit));
+	WORKS((&two), CALL0(&two, begin));
+	assert_int_equal(place_number(place_handle(&two), "PRAGMA busy_timeout"), 50);
+	WORKS((&two), CALL0(&two, commit));
 	place_close(&two);
 }
 
@@ -298,10 +334,12 @@ int main(void)
 		TEST(keeps_everything_across_processes_lives),
 		TEST(is_set_up_for_durability_and_little_memory),
 		TEST(an_empty_file_is_brought_up_to_date),
+		TEST(a_store_that_lost_everything_is_not_taken_for_a_new_one),
 		TEST(a_failed_migration_leaves_the_old_version),
 		TEST(a_version_from_the_future_is_refused_and_left_alone),
 		TEST(the_database_of_another_program_is_refused_and_left_alone),
 		TEST(a_writer_waits_then_says_who_is_in_the_way),
+		TEST(who_waited_in_vain_does_not_wait_again),
 		TEST(audit_events_of_two_processes_make_one_chain),
 		TEST(a_list_cannot_run_within_itself),
 		TEST(history_cannot_be_changed_by_a_slip),

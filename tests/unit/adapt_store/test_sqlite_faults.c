@@ -170,6 +170,26 @@ static void damaged_rows_are_an_error_not_an_answer(void **state)
 	FAILS(f, STORE_ROLLED_BACK, CALL0(f, commit));
 }
 
+static void nothing_is_written_into_a_file_that_has_lost_its_name(void **state)
+{
+	struct store_fixture *f = *state;
+	char aside[sizeof(place.path) + 8];
+
+	WORKS(f, place_open(f, STORE_SQLITE_CREATE));
+	place_fill(f, 1, 3);
+	snprintf(aside, sizeof(aside), "%s.aside", place.path);
+	assert_int_equal(rename(place.path, aside), 0);
+	FAILS(f, STORE_MOVED, CALL0(f, begin));
+	/* another file in its place is another store */
+	int fd = open(place.path, O_WRONLY | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	FAILS(f, STORE_MOVED, CALL0(f, begin));
+	assert_int_equal(rename(aside, place.path), 0);
+	place_fill(f, 4, 5);
+	check_whole(f, 5);
+}
+
 /* Commits one enrolment after the other and reports each after its commit, until it is killed. */
 static void enrol_for_ever(int out)
 {
@@ -249,6 +269,7 @@ int main(void)
 		TEST(a_database_that_may_only_be_read_says_so),
 		TEST(a_damaged_head_is_refused_at_once),
 		TEST(damaged_rows_are_an_error_not_an_answer),
+		TEST(nothing_is_written_into_a_file_that_has_lost_its_name),
 		TEST(a_killed_process_loses_nothing_that_it_reported),
 	};
 
