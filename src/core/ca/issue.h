@@ -19,18 +19,18 @@ struct ca {
 	struct random_source random;
 };
 
-/* Checks that key and certificate belong together and may sign. ERR_CRYPTO, ERR_EXPIRED. */
+/* Checks that key and certificate belong together and may sign. ERR_CRYPTO, ERR_SYSTEM (its dates). */
 MUST_CHECK enum err ca_check(const struct ca *ca, int64_t now_s, struct why *why);
 /*
  * der_out receives the certificate; result->der points into it. Peer's faults: ERR_SYNTAX,
  * ERR_FORBIDDEN (proof of possession, profile rule), ERR_UNSUPPORTED (key), ERR_NOT_FOUND (profile),
- * ERR_EXPIRED (the CA certificate itself).
+ * ERR_SYSTEM (CA_EXPIRED, CA_NOT_YET: ours, not the asker's).
  */
 MUST_CHECK enum err ca_issue(const struct ca *ca, const struct issue_order *order, int64_t now_s,
 	struct buf *der_out, struct issue_result *result, struct why *why);
 /*
  * Whoever orders it chooses neither how long a list counts nor when it was made: a list without the revoked
- * would outlive the thief. ERR_FORBIDDEN for dates that are not now_s's, ERR_EXPIRED when now lies outside the
+ * would outlive the thief. ERR_FORBIDDEN for dates that are not now_s's, ERR_SYSTEM when now lies outside the
  * CA certificate's dates, ERR_SYNTAX, ERR_CRYPTO.
  */
 MUST_CHECK enum err ca_sign_crl(const struct ca *ca, const struct crl_order *order, int64_t now_s, struct buf *der_out,

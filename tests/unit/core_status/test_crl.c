@@ -350,7 +350,7 @@ static void an_expired_ca_is_told(void **state)
 	b->now_s = T0 + 3651LL * DAY;
 	publish(b, &t);
 	assert_int_equal(t.times, 1);
-	assert_int_equal(t.err, ERR_EXPIRED);
+	assert_int_equal(t.err, ERR_SYSTEM);
 	assert_int_equal(t.code, CODE_CA_EXPIRED);
 }
 
