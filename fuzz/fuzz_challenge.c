@@ -9,7 +9,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t key[CHALLENGE_KEY_SIZE] = "openmef fuzz challenge key";
 	static const uint8_t known[CHALLENGE_NONCE_SIZE + 1] = "known fuzz nonce";
-	const struct challenge_facts facts = {span_text("device"), span_text("label"), span_text("session")};
+	const struct challenge_facts facts = {.identity = span_text("device"), .label = span_text("label"),
+		.binding = span_text("session")};
 	uint8_t nonce[CHALLENGE_NONCE_SIZE] = {0};
 	struct why why = {0};
 	enum err err = challenge_check(span_of(key, sizeof(key)), span_of(data, size), &facts, 0, nonce, &why);

@@ -60,6 +60,7 @@ static enum err challenge_facts_of(
 	*out = (struct challenge_facts){
 		.identity = span_of(client->identity, sizeof(client->identity)),
 		.label = span_text(e->label->name),
+		.ttl_s = e->label->challenge_ttl_s,
 	};
 	if (!e->label->bind_tls)
 		return OK;

@@ -139,6 +139,10 @@ enum err challenge_check(struct span key, struct span text, const struct challen
 		return WHY(why, CHALLENGE_EXPIRED, "TS-0003 8.3.6.2",
 			"challengePassword: want one that is still good, have one that ended %lld s ago",
 			(long long)(now_s - got.expires_s));
+	if (facts->ttl_s && got.expires_s - now_s > 2 * facts->ttl_s)
+		return WHY(why, CHALLENGE_EXPIRED, "TS-0003 8.3.6.2",
+			"challengePassword: want one of at most %lld s, have one that ends in %lld s: the MEF's clock was set back",
+			(long long)facts->ttl_s, (long long)(got.expires_s - now_s));
 	memcpy(nonce_out, got.nonce.p, CHALLENGE_NONCE_SIZE);
 	return OK;
 }

@@ -13,6 +13,7 @@ struct challenge_facts {
 	struct span identity; /* authenticated identity, any stable octets */
 	struct span label;
 	struct span binding;  /* tls-exporter octets; empty: not bound to the session */
+	int64_t ttl_s;        /* how long the label lets one live; 0: not looked at when checking */
 };
 
 /* random: 12 octets of IV then 16 of nonce, fresh. Appends the text. */
@@ -20,7 +21,8 @@ MUST_CHECK enum err challenge_write(struct span key, const uint8_t random[28], c
 	int64_t expires_s, struct buf *text_out, struct why *why);
 /*
  * Says precisely what differs: not ours (ERR_FORBIDDEN), expired (ERR_EXPIRED), other client, other
- * label, other TLS session (ERR_FORBIDDEN).
+ * label, other TLS session (ERR_FORBIDDEN). One made more than ttl_s from now counts as expired: the
+ * clock was set back since, and it would live for as long as that was.
  */
 MUST_CHECK enum err challenge_check(struct span key, struct span text, const struct challenge_facts *facts,
 	int64_t now_s, uint8_t nonce_out[CHALLENGE_NONCE_SIZE], struct why *why);
