@@ -6,7 +6,9 @@ import re
 import socket
 import ssl
 import struct
+import subprocess
 import sys
+import threading
 import time
 import warnings
 
@@ -19,7 +21,7 @@ from _service import Service, check, wait_for  # noqa: E402
 GET = b"GET /ca/issuing.cer HTTP/1.1\r\n" + HOST
 POST = b"POST /.well-known/est/simpleenroll HTTP/1.1\r\n" + HOST + b"Content-Type: application/pkcs10\r\n"
 NEXT = GET + b"\r\n" # what a smuggler hides behind the body
-LIMITS = {"request_timeout": "2s", "handshake_timeout": "2s", "idle_timeout": "4s", "connections_per_source": "40", "fronts": "1"}
+LIMITS = {"request_timeout": "6s", "handshake_timeout": "6s", "idle_timeout": "6s", "connections_per_source": "40", "fronts": "1"}
 
 
 def framed(*fields, body=b""):
@@ -145,9 +147,9 @@ def a_reset_in_the_middle_disturbs_nobody(s):
 		c.close()
 
 
-def dripped(c, data, seconds):
-	"""Byte by byte, each well within every timeout for silence."""
-	end = time.monotonic() + seconds
+def dripped(c, data):
+	"""Byte by byte, each well within every timeout for silence; b"" when the other end never spoke. None: no end."""
+	end = time.monotonic() + 100
 	got = b""
 	c.settimeout(0.1)
 	for i in range(len(data)):
@@ -155,40 +157,49 @@ def dripped(c, data, seconds):
 			c.sendall(data[i:i + 1])
 			got += c.recv(65536)
 			break
-		except socket.timeout:
-			check(time.monotonic() < end, f"a deadline, after {i} bytes: {data[:40]}")
-		except (ConnectionError, ssl.SSLError):
+		except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
 			break
-	c.settimeout(30)
+		except (socket.timeout, ssl.SSLError):
+			if time.monotonic() > end:
+				return None
+	c.settimeout(60)
 	return got + hear(c)
 
 
-def slow_requests_meet_a_deadline(s):
-	for port, connect in connections(s):
-		for data in (GET + b"X: " + b"y" * 1000, chunked(b"1000\r\n" + b"M" * 1000)):
-			with connect() as c:
-				got = dripped(c, data, 60)
-			check(statuses(got) == [408], f"a dripped request on {port}: {got[:200]}")
-
-
-def silent_connections_end(s):
-	for port, connect in connections(s):
-		with connect() as c:
-			check(hear(c) == b"", f"a silent connection on {port} is closed")
-	c = dial(s.https)
-	c.sendall(b"\x16\x03\x01\x00\xf0") # a record's head and nothing more
-	hear(c)
-
-
-def a_dripped_handshake_meets_its_deadline(s):
-	hello = ssl.MemoryBIO()
+def client_hello(s):
 	out = ssl.MemoryBIO()
-	tls = s.context().wrap_bio(hello, out, server_hostname="localhost")
+	tls = s.context().wrap_bio(ssl.MemoryBIO(), out, server_hostname="localhost")
 	try:
 		tls.do_handshake()
 	except ssl.SSLWantReadError:
 		pass
-	dripped(dial(s.https), out.read(), 60)
+	return out.read()
+
+
+def slow_and_silent_clients_meet_a_deadline(s):
+	"""RFC 9110 15.5.9. All at once, since waiting is all they do."""
+	long_head, long_body = GET + b"X: " + b"y" * 1000, chunked(b"1000\r\n" + b"M" * 1000)
+	clients, heard, want = [], {}, {}
+	for port, connect in connections(s):
+		for what, data in (("a dripped head", long_head), ("a dripped body", long_body), ("silence", b"")):
+			clients.append((f"{what} on {port}", connect(), data))
+			want[clients[-1][0]] = [408] if data else []
+	for what, data in (("a dripped handshake", client_hello(s)), ("the head of a record", b"\x16\x03\x01\x00\xf0")):
+		clients.append((what, dial(s.https), data))
+		want[what] = []
+
+	def wait(what, c, data):
+		heard[what] = dripped(c, data)
+		c.close()
+
+	threads = [threading.Thread(target=wait, args=client) for client in clients]
+	for thread in threads:
+		thread.start()
+	for thread in threads:
+		thread.join()
+	for what, statuses_wanted in want.items():
+		got = heard.get(what)
+		check(got is not None and statuses(got) == statuses_wanted, f"{what}: want {statuses_wanted} and the end, have {got}")
 
 
 def each_port_speaks_one_language(s):
@@ -216,6 +227,19 @@ def old_tls_is_not_spoken(s):
 			check(False, f"{version} (RFC 8996) is refused")
 		except ssl.SSLError as e:
 			check("PROTOCOL_VERSION" in (e.reason or ""), f"{version}: {e}")
+
+
+def sessions_are_neither_renegotiated_nor_resumed(s):
+	"""RFC 5929 and RFC 9266 bind challenges to sessions that are one handshake each"""
+	kept = s.root / "session"
+	for version, words in (("-tls1_2", b"R\n"), ("-tls1_3", b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")):
+		done = subprocess.run(["openssl", "s_client", version, "-connect", f"127.0.0.1:{s.https}", "-servername", "localhost",
+			"-CAfile", s.dir / "ca" / "root.cert.pem", "-brief", "-sess_out", kept], input=words, capture_output=True, timeout=60)
+		check(b"Verification: OK" in done.stderr, f"{version}: {done.stderr}")
+		if version == "-tls1_2":
+			check(b"no renegotiation" in done.stderr, f"a renegotiation is refused: {done.stderr}")
+	check(not kept.exists() or b"Session-ID: \n" in subprocess.run(["openssl", "sess_id", "-in", kept, "-noout", "-text"],
+		capture_output=True).stdout, "no session to come back to")
 
 
 # (method, target, clause, admitted statuses)
@@ -324,11 +348,10 @@ CASES = [
 	a_good_request_is_answered_before_the_garbage_behind_it,
 	half_closed_connections_get_their_answer,
 	a_reset_in_the_middle_disturbs_nobody,
-	slow_requests_meet_a_deadline,
-	silent_connections_end,
-	a_dripped_handshake_meets_its_deadline,
+	slow_and_silent_clients_meet_a_deadline,
 	each_port_speaks_one_language,
 	old_tls_is_not_spoken,
+	sessions_are_neither_renegotiated_nor_resumed,
 	only_the_paths_that_exist_exist,
 	refusals_tell_no_secrets_of_the_house,
 	a_flood_from_one_source_is_cut_there,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum {
 	BACKOFF_MIN_MS = 100,
@@ -25,6 +26,8 @@ static void on_frame(void *arg, uint16_t type, uint32_t id, struct span payload,
 	struct member *m = arg;
 	char name[32];
 
+	if (fd >= 0) /* no role has one to give */
+		close(fd);
 	if (type != CH_READY || m->ready) {
 		log_event(LOG_WARN_, "role speaks nonsense", "of", member_name(m, name), NULL);
 		member_kill(m);
