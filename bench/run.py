@@ -16,6 +16,7 @@ import tempfile
 import time
 
 THREADS = 8
+ROUNDS = 3
 
 
 def run(*command, **options):
@@ -145,6 +146,19 @@ def openssl_speed():
     return found
 
 
+def measure_round(build, server, devices, fleet, n):
+    """The arithmetic floor, then both TLS versions: {"floor": per second, 12: figures, 13: figures}."""
+    own = json.loads(run("taskset", "-c", "0", f"{build}/bench/bench_floor"))
+    speed = openssl_speed()
+    floor_us = 2 * speed["sign"] + 3 * speed["verify"] + speed["ecdh"] + own["keygen_p256_us"]
+    figures = {"floor": 1e6 / floor_us}
+    for tls in (12, 13):
+        figures[tls] = load(build, server, devices, fleet, n, tls, "fresh")
+    say(f"  round: floor {floor_us:.0f} us (2 signs, 3 verifies, 1 ECDH, 1 key generation), "
+        f"TLS 1.2 {figures[12]['cpu_us']:.0f} us, TLS 1.3 {figures[13]['cpu_us']:.0f} us")
+    return figures
+
+
 def compare_sizes(build, scratch, quick, add):
     """CPU of an enrolment beside a thousand registered enrolees and beside a million."""
     small, large, n = (1000, 20000, 900) if quick else (1000, 1000000, 900)
@@ -184,23 +198,23 @@ def main():
         try:
             devices = make_factory(server, scratch)
             fleet = Fleet(build, server)
-            n = 2000 if quick else 8000
-            fleet.register(1000 + 2 * n + 1000)
-            floor = json.loads(run("taskset", "-c", "0", f"{build}/bench/bench_floor"))
-            speed = openssl_speed()
-            floor_us = 2 * speed["sign"] + 3 * speed["verify"] + speed["ecdh"] + floor["keygen_p256_us"]
-            per_s = 1e6 / floor_us
-            say(f"floor of one enrolment: 2 signs, 3 verifies, 1 ECDH, 1 key generation = {floor_us:.0f} us ({per_s:.0f} a second)")
+            n = 1000 if quick else 4000
+            fleet.register(2000 + 2 * ROUNDS * n)
             server.start()
-            memory0 = server.memory_mib()
             load(build, server, devices, fleet, 500, 13, "fresh")
+            rounds = [measure_round(build, server, devices, fleet, n) for _ in range(ROUNDS)]
             for tls in (12, 13):
-                f = load(build, server, devices, fleet, n, tls, "fresh")
-                add(f"est_enrol_tls{tls}_per_cpu_s", f["per_cpu_s"], "per CPU-second", per_s,
-                    "fresh TCP, full mutual TLS, fresh CSR, durable record")
+                # the machine's speed changes from minute to minute: floor and service are taken together
+                mid = sorted(rounds, key=lambda r: r[tls]["per_cpu_s"] / r["floor"])[ROUNDS // 2]
+                f = mid[tls]
+                add(f"est_enrol_tls{tls}_per_cpu_s", f["per_cpu_s"], "per CPU-second", mid["floor"],
+                    "fresh TCP, full mutual TLS, new device, fresh CSR, durable record; median round by ratio to its floor")
+                add(f"est_enrol_tls{tls}_best_per_cpu_s", max(r[tls]["per_cpu_s"] for r in rounds), "per CPU-second",
+                    max(r["floor"] for r in rounds), f"best of {ROUNDS} rounds, service and floor")
                 add(f"est_enrol_tls{tls}_per_s", f["per_s"], "per second")
                 add(f"est_enrol_tls{tls}_p50_ms", f["p50_ms"], "ms")
                 add(f"est_enrol_tls{tls}_p99_ms", f["p99_ms"], "ms")
+            speed = openssl_speed()
             f = load(build, server, devices, fleet, n, 13, "keep")
             add("est_keepalive_per_cpu_s", f["per_cpu_s"], "per CPU-second", 1e6 / (speed["sign"] + speed["verify"]),
                 "one connection a thread; floor: 1 sign, 1 verify")
