@@ -32,7 +32,7 @@ MUST_CHECK enum err key_write_pem(const struct key *k, struct span passphrase, s
 /* DER SubjectPublicKeyInfo. */
 MUST_CHECK enum err key_write_spki(const struct key *k, struct buf *out, struct why *why);
 /*
- * Public key from DER SPKI without OpenSSL's generic decoder, which costs 100 microseconds in 3.0. The
+ * Public key from DER SPKI without OpenSSL's generic decoder, which is slow in 3.0. The
  * point is uncompressed and on the curve; RSA exponents are odd, from 65537 up to 64 bits. ERR_SYNTAX;
  * ERR_UNSUPPORTED for what key_spec_of_spki calls KEY_OTHER.
  */
