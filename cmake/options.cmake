@@ -4,7 +4,7 @@ set(OMEF_FLAVOUR dev CACHE STRING "dev, asan, tsan, fuzz, cov, tidy or release")
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 foreach(pair openssl:OPENSSL libcrypto:CRYPTO libssl:SSL libevent_core:EVENT sqlite3:SQLITE
-		jansson:JANSSON libcurl:CURL inih:INIH libseccomp:SECCOMP cmocka:CMOCKA)
+		jansson:JANSSON libxml-2.0:XML libutf8proc:UTF8PROC libcurl:CURL inih:INIH libseccomp:SECCOMP cmocka:CMOCKA)
 	string(REPLACE ":" ";" pair ${pair})
 	list(GET pair 0 module)
 	list(GET pair 1 name)

@@ -13,11 +13,15 @@ enum {
 	/* 100,000 entries of at most 30 octets make 3 MiB; as a signed list of long serials, 5 MiB. */
 	CRL_MAX = 8 * 1024 * 1024,
 	REFUSED_MAX = 1024,
+	PSK_IDENTITY_MAX = 320, /* wire/call.h: CALL_IDENTITY_MAX */
+	PSK_KEY_MAX = 64,       /* base/secret.h: SECRET_MAX */
 };
 
 static const struct ipc_type call_types[] = {
 	{.type = CH_CALL, .max_payload = CALL_MAX},
 	{.type = CH_REPLY, .max_payload = REPLY_MAX},
+	{.type = CH_PSK, .max_payload = PSK_IDENTITY_MAX},
+	{.type = CH_PSK_KEY, .max_payload = PSK_KEY_MAX},
 };
 
 static const struct ipc_type order_types[] = {

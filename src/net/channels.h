@@ -3,7 +3,10 @@
 #include "net/ipc.h"
 
 /* front -> registrar: a call (wire/call.h); registrar -> front: its reply, same id. */
-enum { CH_CALL = 1, CH_REPLY = 2 };
+enum { CH_CALL = 1, CH_REPLY = 2,
+	/* front -> registrar: a psk_identity as shown; registrar -> front, same id: its key, 1..64 octets. There is
+	 * always one: of an identity that nobody has it is a key that nobody has either. */
+	CH_PSK = 3, CH_PSK_KEY = 4 };
 /* registrar -> signer: orders (adapt/issuer/msg.h); signer -> registrar: results or a reason. */
 enum { CH_ISSUE = 1, CH_ISSUED = 2, CH_SIGN_CRL = 3, CH_CRL = 4, CH_REFUSED = 5 };
 /* parent -> child: CHANNEL carries a descriptor and one octet enum role of the other end; STOP: finish what

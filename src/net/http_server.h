@@ -9,6 +9,7 @@
  * order. A request that cannot be read is answered with its status and a reason, then closed.
  * With no connection open there is no timer and no wake-up.
  */
+#include "base/secret.h"
 #include "net/loop.h"
 #include "net/tls.h"
 #include "wire/call.h"
@@ -39,6 +40,21 @@ MUST_CHECK enum err http_server_listen(struct http_server *s, int fd, struct tls
 void http_exchange_reply(struct http_exchange *x, const struct reply *reply);
 /* The same with the reason as a text body, by the status of its kind. retry_after_s 0: no such field. */
 void http_exchange_refuse(struct http_exchange *x, const struct why *why, uint32_t retry_after_s);
+/*
+ * Which exported values this call needs (wire/call.h), asked before the handler gets it; the call has no
+ * exported values yet. NULL, the default: none.
+ */
+typedef enum call_export (*http_exports)(void *arg, const struct call *call);
+void http_server_exports(struct http_server *s, http_exports exports, void *arg);
+/*
+ * A TLS-PSK handshake that waits for its key, while other connections go on; stays valid until answered, also
+ * when its connection is gone. Without a handler no PSK suite is offered (tls_config.psk must agree).
+ */
+struct http_psk;
+typedef void (*http_psk_handler)(void *arg, struct http_psk *ask, struct span identity);
+void http_server_psk(struct http_server *s, http_psk_handler handler, void *arg);
+/* Exactly once, at once or later. key NULL: nobody can tell now, the connection is closed. */
+void http_psk_reply(struct http_psk *ask, const struct secret *key);
 /*
  * Stops accepting, closes idle connections, answers what is under way, then calls done (from the loop,
  * never from inside this call). After limit_ms what is left is cut. The server stays to be freed.

@@ -29,6 +29,8 @@ struct tls_config {
 	struct span own_ca_pem; /* the MEF's own issuing CA and what stands above it: PEER_OWN */
 	struct span device_anchors_pem; /* explicit third-party anchors; empty: none: PEER_THIRD_PARTY */
 	const char *fqdn;       /* SNI that is served; others get unrecognized_name unless absent; NULL: any */
+	bool psk;             /* TS-0003 10.2.2: PSK suites on TLS 1.2, external PSK (psk_dhe_ke) on TLS 1.3 */
+	bool ems_optional;    /* export keys also from a TLS 1.2 session without extended master secret (RFC 7627) */
 	/* Where those came from, for reasons; NULL where nobody knows. */
 	const char *cert_path, *key_path, *own_ca_path, *device_anchors_path;
 };
@@ -44,5 +46,7 @@ void tls_free(SSL *ssl);
  * connection object. The address is left as it is.
  */
 MUST_CHECK enum err tls_peer(SSL *ssl, struct peer *out, struct why *why);
+/* Fills peer.exporter or peer.exported. Without the extended master secret it leaves them empty (see ems_optional). */
+MUST_CHECK enum err tls_export(SSL *ssl, enum call_export what, struct peer *out, struct why *why);
 /* Why the handshake of this connection failed; call it right after the failing call. */
 MUST_CHECK enum err tls_failure(SSL *ssl, struct why *why);

@@ -21,6 +21,11 @@ enum {
 	STORE_DER_MAX = 65536,    /* one certificate */
 	STORE_SECRET_MAX = 65536, /* one sealed secret */
 	STORE_CRL_MAX = 64 << 20, /* 100 octets a row: some 600,000 revoked certificates */
+	STORE_KEY_ID_MAX = 320,     /* HEX32@FQDN */
+	STORE_KEY_SEALED_MAX = 256,
+	STORE_KEY_INFO_MAX = 16384, /* JSON */
+	STORE_PREFS_MAX = 16384,    /* JSON */
+	STORE_KEYS_PER_OWNER_MAX = 64,
 };
 
 /* The identifier type that the MEF associates with a client (TS-0003 10.1.4, 8.3.6.2). */
@@ -101,6 +106,49 @@ struct audit_row {
 	uint8_t hash[32];
 };
 
+/* Symmetric keys: what each proves or protects. */
+enum symkey_kind {
+	SYMKEY_KPM = 1,    /* pre-provisioned enrolee key, by KpmId (TS-0003 8.3.2.1) */
+	SYMKEY_KRE = 2,    /* enrolment re-authentication key, by KreId */
+	SYMKEY_KE = 3,     /* enrolment key, by KeId; info: the exchange */
+	SYMKEY_KM = 4,     /* a MAF's: master credential, by KmId */
+	SYMKEY_KM_KEID = 5, /* the same key under the KeId that it was fetched by */
+	SYMKEY_KC = 6,     /* a MAF's: registered key, by its RelativeKeyID in hex; info: the registration */
+	SYMKEY_CLIENT = 7, /* a MAF's client registration, by its id; holds no key */
+};
+
+struct symkey {
+	enum symkey_kind kind;
+	const char *id;    /* normal form; unique per kind */
+	const char *owner; /* enrolee id; of a MAF: its client's entity id */
+	struct span sealed; /* at most STORE_KEY_SEALED_MAX; empty where there is no key */
+	int64_t created_s;
+	int64_t expires_s; /* 0: never */
+	const char *info;  /* JSON, "" for none */
+};
+
+struct symkey_filter {
+	int kind;             /* 0 for all */
+	const char *owner;    /* "" for all */
+	const char *after_id; /* keyset page within one kind; "" from the start. Needs a kind */
+	size_t limit;
+};
+
+/* Preferences for provisioning, JSON (proto/m2m/prefs.h). */
+enum prefs_scope { PREFS_DEFAULT = 1, PREFS_TOKEN = 2, PREFS_ENROLEE = 3 };
+
+/* Enrolment-Token: single use, known by its hash only. */
+struct token {
+	const char *id;         /* handle for people, unique */
+	uint8_t hash[32];       /* SHA-256 of the token, unique */
+	const char *enrolee_id; /* whose it is; "": of whoever shows it first */
+	int64_t created_s;
+	int64_t expires_s;
+	int64_t claimed_s;      /* first shown; 0: not yet */
+	const char *claimed_by; /* enrolee id */
+	int64_t spent_s;        /* its exchange came to its end; 0: not yet */
+};
+
 struct store_counts {
 	uint64_t enrolees, enrolees_disabled, issued, revoked, audit;
 };
@@ -125,6 +173,8 @@ typedef enum err (*enrolee_each)(void *arg, const struct enrolee *e, struct why 
 typedef enum err (*credential_each)(void *arg, const char *enrolee_id, const struct credential *c, struct why *why);
 typedef enum err (*issued_each)(void *arg, const struct issued *i, struct why *why);
 typedef enum err (*audit_each)(void *arg, const struct audit_row *row, struct why *why);
+typedef enum err (*symkey_each)(void *arg, const struct symkey *k, struct why *why);
+typedef enum err (*token_each)(void *arg, const struct token *t, struct why *why);
 
 struct store_ops {
 	/* Transactions. mark/undo nest one level inside: a failed request leaves no trace in the batch.
@@ -163,6 +213,32 @@ struct store_ops {
 	 * and reason are set. */
 	enum err (*revoked_list)(void *self, int64_t now_s, issued_each each, void *arg, struct why *why);
 	enum err (*revocation_revision)(void *self, uint64_t *out, struct why *why);
+
+	/* Symmetric keys. add: ERR_CONFLICT when (kind, id) exists, ERR_LIMIT when that owner has
+	 * STORE_KEYS_PER_OWNER_MAX. set: changes sealed, expires_s and info of an existing one. remove, set:
+	 * ERR_NOT_FOUND. What is removed is overwritten on disk. due: expires_s not 0 and <= now_s, oldest first.
+	 * enrolee_remove takes the keys, preferences and tokens of that enrolee with it. */
+	enum err (*symkey_add)(void *self, const struct symkey *k, struct why *why);
+	enum err (*symkey_set)(void *self, const struct symkey *k, struct why *why);
+	enum err (*symkey_remove)(void *self, enum symkey_kind kind, const char *id, struct why *why);
+	enum err (*symkey_find)(void *self, enum symkey_kind kind, const char *id, struct arena *arena, struct symkey *out, struct why *why);
+	enum err (*symkey_list)(void *self, const struct symkey_filter *filter, symkey_each each, void *arg, struct why *why);
+	enum err (*symkey_due)(void *self, int64_t now_s, size_t limit, symkey_each each, void *arg, struct why *why);
+
+	/* Preferences. put replaces; key is "" for PREFS_DEFAULT, a token's id or an enrolee's id. get, remove: ERR_NOT_FOUND. */
+	enum err (*prefs_put)(void *self, enum prefs_scope scope, const char *key, struct span json, struct why *why);
+	enum err (*prefs_get)(void *self, enum prefs_scope scope, const char *key, struct arena *arena, struct span *json, struct why *why);
+	enum err (*prefs_remove)(void *self, enum prefs_scope scope, const char *key, struct why *why);
+
+	/* Tokens. add: ERR_CONFLICT. claim: sets claimed_s and claimed_by once; again by the same enrolee is OK
+	 * until it is spent; ERR_CONFLICT for another enrolee or when spent; ERR_NOT_FOUND. It looks at no date.
+	 * spend: ERR_NOT_FOUND, ERR_CONFLICT when not claimed or spent already. list: ids above after_id. */
+	enum err (*token_add)(void *self, const struct token *t, struct why *why);
+	enum err (*token_find)(void *self, const uint8_t hash[32], struct arena *arena, struct token *out, struct why *why);
+	enum err (*token_claim)(void *self, const uint8_t hash[32], const char *enrolee_id, int64_t now_s, struct why *why);
+	enum err (*token_spend)(void *self, const uint8_t hash[32], int64_t now_s, struct why *why);
+	enum err (*token_list)(void *self, const char *after_id, size_t limit, token_each each, void *arg, struct why *why);
+	enum err (*token_remove)(void *self, const char *id, struct why *why);
 
 	/* CRL: the newest one. put: ERR_CONFLICT unless the number is above the stored one. get: ERR_NOT_FOUND. */
 	enum err (*crl_put)(void *self, const struct crl_row *row, struct why *why);

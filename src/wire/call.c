@@ -11,7 +11,9 @@ static void peer_write(struct buf *out, const struct peer *peer)
 	buf_put_u16(out, peer->tls_version);
 	buf_put_u16_bytes(out, peer->leaf);
 	buf_put(out, peer->anchor, sizeof(peer->anchor));
+	buf_put_u16_bytes(out, peer->identity);
 	buf_put_u16_bytes(out, peer->exporter);
+	buf_put_u16_bytes(out, peer->exported);
 	buf_put_u16_bytes(out, peer->unique);
 	put_text(out, peer->sni);
 	put_text(out, peer->address);
@@ -21,14 +23,16 @@ static void peer_parse(struct cursor *in, struct peer *out)
 {
 	uint8_t trust = cursor_u8(in);
 
-	in->bad |= trust > PEER_RAW_KEY;
+	in->bad |= trust > PEER_PSK;
 	out->trust = (enum peer_trust)trust;
 	out->tls_version = cursor_u16(in);
 	out->leaf = cursor_u16_bytes(in);
 	struct span anchor = cursor_bytes(in, sizeof(out->anchor));
 	if (anchor.n == sizeof(out->anchor))
 		memcpy(out->anchor, anchor.p, anchor.n);
+	out->identity = cursor_u16_bytes(in);
 	out->exporter = cursor_u16_bytes(in);
+	out->exported = cursor_u16_bytes(in);
 	out->unique = cursor_u16_bytes(in);
 	cursor_text(in, out->sni, sizeof(out->sni));
 	cursor_text(in, out->address, sizeof(out->address));
@@ -43,6 +47,7 @@ void call_write(struct buf *out, const struct call *call)
 	buf_put_u16_bytes(out, call->transfer_encoding);
 	buf_put_u16_bytes(out, call->accept);
 	buf_put_u16_bytes(out, call->user_agent);
+	buf_put_u16_bytes(out, call->origin);
 	peer_write(out, &call->peer);
 	buf_put_u32_bytes(out, call->body);
 }
@@ -63,6 +68,9 @@ static enum err check_limits(const struct call *call, struct why *why)
 	TRY(check_limit("Accept", call->accept.n, CALL_MEDIA_MAX, why));
 	TRY(check_limit("User-Agent", call->user_agent.n, CALL_AGENT_MAX, why));
 	TRY(check_limit("client certificate", call->peer.leaf.n, CALL_LEAF_MAX, why));
+	TRY(check_limit("originator", call->origin.n, CALL_NAME_MAX, why));
+	TRY(check_limit("psk_identity", call->peer.identity.n, CALL_IDENTITY_MAX, why));
+	TRY(check_limit("exported keys", call->peer.exported.n, CALL_EXPORT_MAX, why));
 	TRY(check_limit("tls-exporter", call->peer.exporter.n, CALL_BINDING_MAX, why));
 	TRY(check_limit("tls-unique", call->peer.unique.n, CALL_BINDING_MAX, why));
 	return check_limit("body", call->body.n, CALL_BODY_MAX, why);
@@ -82,6 +90,7 @@ enum err call_parse(struct span in, struct call *out, struct why *why)
 	out->transfer_encoding = cursor_u16_bytes(&c);
 	out->accept = cursor_u16_bytes(&c);
 	out->user_agent = cursor_u16_bytes(&c);
+	out->origin = cursor_u16_bytes(&c);
 	peer_parse(&c, &out->peer);
 	out->body = cursor_u32_bytes(&c);
 	if (!cursor_done(&c))

@@ -17,6 +17,8 @@ enum {
 	CALL_ADDRESS_MAX = 64,
 	CALL_NAME_MAX = 256,
 	CALL_BINDING_MAX = 64,
+	CALL_IDENTITY_MAX = 320, /* psk_identity: HEX32@FQDN, name@FQDN */
+	CALL_EXPORT_MAX = 96,    /* two keys with their identifiers, TS-0003 10.3.1 */
 };
 
 enum call_method {
@@ -33,6 +35,15 @@ enum peer_trust {
 	PEER_OWN = 1,         /* chain ends at the MEF's own CA: MEF-provisioned certificate */
 	PEER_THIRD_PARTY = 2, /* chain ends at the explicit third-party anchor database */
 	PEER_RAW_KEY = 3,     /* self-signed end-entity certificate: proves a key, nothing else */
+	PEER_PSK = 4,         /* TLS-PSK: holds the key of that identity */
+};
+
+/* What a call may carry that was exported from its TLS session (RFC 5705): by path, as it costs time. */
+enum call_export {
+	EXPORT_NONE = 0,
+	EXPORT_BINDING,    /* RFC 9266 tls-exporter, into peer.exporter */
+	EXPORT_ENROLMENT,  /* 48 octets of M2M_LABEL_BOOTSTRAP, 48 of M2M_LABEL_REAUTH, into peer.exported */
+	EXPORT_CONNECTION, /* 48 octets of M2M_LABEL_CONNECTION, into peer.exported */
 };
 
 struct peer {
@@ -40,7 +51,10 @@ struct peer {
 	uint16_t tls_version; /* 0x0303, 0x0304; 0 on a plain connection */
 	struct span leaf;     /* DER of the peer's certificate; empty for PEER_ANONYMOUS */
 	uint8_t anchor[32];   /* SHA-256 of the anchor's DER where a chain was verified, else zero */
-	struct span exporter; /* 32 octets, RFC 9266 tls-exporter binding; empty without TLS */
+	struct span identity; /* psk_identity as shown; empty unless PEER_PSK */
+	struct span exporter; /* 32 octets, RFC 9266 tls-exporter binding; empty where nobody asked or without TLS */
+	struct span exported; /* keys for the call's procedure; empty where nobody asked, or without the extended
+	                       * master secret where that is required */
 	struct span unique;   /* RFC 5929 tls-unique on TLS 1.2; empty on 1.3 */
 	char sni[CALL_NAME_MAX];
 	char address[CALL_ADDRESS_MAX]; /* "127.0.0.1", without port */
@@ -54,6 +68,7 @@ struct call {
 	struct span transfer_encoding; /* Content-Transfer-Encoding, as received (RFC 8951 3.1: ignored) */
 	struct span accept;
 	struct span user_agent;
+	struct span origin; /* X-M2M-Origin, or else From: who the caller says it is */
 	struct span body;
 	struct peer peer;
 };
@@ -68,6 +83,7 @@ struct reply {
 	struct span body;
 };
 
+/* The buffer may hold exported keys: buf_fini_wipe. */
 void call_write(struct buf *out, const struct call *call);
 /* Spans point into `in`. ERR_SYNTAX, ERR_LIMIT. */
 MUST_CHECK enum err call_parse(struct span in, struct call *out, struct why *why);

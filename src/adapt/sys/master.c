@@ -74,6 +74,18 @@ enum err master_load(const char *source, struct secret *out, struct why *why)
 	return parse(buf_span(&text), buf_text(&path), out, why);
 }
 
+enum err master_derive(const struct secret *master, const char *purpose, struct secret *out, struct why *why)
+{
+	char text[96];
+	int n = snprintf(text, sizeof(text), "openmef %s", purpose);
+
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return WHY(why, KEYS_LABEL, "", "purpose '%.20s...': want a shorter one", purpose);
+	secret_wipe(out);
+	out->n = MASTER_SIZE;
+	return digest_hkdf_sha256(secret_span(master), text, out->bytes, MASTER_SIZE, why);
+}
+
 enum err key_file_passphrase(const struct secret *master, const char *label, struct secret *out,
 	struct why *why)
 {

@@ -14,3 +14,9 @@ MUST_CHECK enum err master_load(const char *source, struct secret *out, struct w
 /* Passphrase of the key file of that label: HKDF-SHA256 of the master key, as 64 hex digits. */
 MUST_CHECK enum err key_file_passphrase(
 	const struct secret *master, const char *label, struct secret *out, struct why *why);
+/*
+ * A key of MASTER_SIZE octets for one purpose (core/keys: VAULT_PURPOSE), so that its holder needs no master
+ * key. ERR_CRYPTO; ERR_SYNTAX for a purpose that is too long.
+ */
+MUST_CHECK enum err master_derive(
+	const struct secret *master, const char *purpose, struct secret *out, struct why *why);

@@ -32,6 +32,10 @@ struct conf {
 	unsigned int connections, connections_per_source;
 	int64_t handshake_timeout_s, request_timeout_s, idle_timeout_s;
 	int64_t body_max;
+	bool psk;                 /* TLS-PSK clients: pre-provisioned keys and re-authentication keys */
+	bool ems_required;        /* keys are exported only from sessions with the extended master secret */
+	bool token_required;      /* the enrolment exchange needs a valid Enrolment-Token */
+	char public_https[256];   /* as clients reach it: "https://mef.example.com:8443"; "": https://FQDN and the first port */
 	/* [ca] */
 	char ca_cert[CONF_PATH_MAX];
 	char ca_key[CONF_PATH_MAX];

@@ -9,6 +9,7 @@ enum client_trust {
 	CLIENT_OWN = 1,
 	CLIENT_THIRD_PARTY = 2,
 	CLIENT_RAW_KEY = 3,
+	CLIENT_PSK = 4,
 };
 
 /* What the connection proved; a copy of wire/call.h's peer without transport detail. */
@@ -16,15 +17,17 @@ struct client_facts {
 	int trust; /* enum client_trust */
 	struct span leaf;
 	const uint8_t *anchor; /* 32 octets; all zero without a verified chain */
+	struct span identity;  /* psk_identity as shown; empty unless CLIENT_PSK */
 };
 
 struct client {
 	struct enrolee enrolee;
-	struct cert leaf;     /* spans point into facts.leaf */
+	struct cert leaf;     /* spans point into facts.leaf; all empty for CLIENT_PSK */
+	const char *key_id;   /* CLIENT_PSK: KpmId or KreId in normal form; else NULL */
 	bool self_named;      /* a raw key: nobody vouches for the names in its leaf */
 	bool provisioned;     /* by its current MEF-provisioned certificate, not by a bootstrap credential */
 	struct issued current; /* the issued row of that certificate, when provisioned */
-	uint8_t identity[32]; /* SHA-256 of the authenticated identity: enrolee id and leaf */
+	uint8_t identity[32]; /* SHA-256 of the authenticated identity: enrolee id and leaf, or key id */
 };
 
 /*
@@ -33,7 +36,10 @@ struct client {
  * dNSNames, their own digest and their key's; raw keys by digest only. A credential counts when it is
  * pinned to no anchor or to the one that vouched. All of them must lead to one enrolee.
  *
- * ERR_UNAUTHENTICATED: no certificate; ERR_FORBIDDEN: unknown, ambiguous, disabled, revoked;
+ * A PSK is found by its identity among the registered Kpm and the Kre, and must not have expired
+ * (ERR_EXPIRED): the handshake may be older than the key's end.
+ *
+ * ERR_UNAUTHENTICATED: no certificate, no PSK; ERR_FORBIDDEN: unknown, ambiguous, disabled, revoked;
  * ERR_EXPIRED: leaf out of its dates at now_s; ERR_SYNTAX, ERR_LIMIT: leaf unreadable.
  */
 MUST_CHECK enum err client_find(struct store *store, const struct client_facts *facts, int64_t now_s,
