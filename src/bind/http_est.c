@@ -8,10 +8,6 @@
 
 #include <stdio.h>
 
-_Static_assert((int)CLIENT_ANONYMOUS == (int)PEER_ANONYMOUS && (int)CLIENT_OWN == (int)PEER_OWN &&
-	(int)CLIENT_THIRD_PARTY == (int)PEER_THIRD_PARTY && (int)CLIENT_RAW_KEY == (int)PEER_RAW_KEY,
-	"client_find reads the front's word");
-
 /* What one EST request is about, known before its operation runs. */
 struct est_turn {
 	const struct turn *turn;
@@ -41,14 +37,6 @@ void turn_est_body(const struct turn *t, const char *media_type, struct span der
 static void cacerts(const struct est_turn *e)
 {
 	turn_est_body(e->turn, EST_MEDIA_CERTS, e->turn->env->ca_chain_cms, e->turn->call->user_agent);
-}
-
-static enum err find_client(const struct est_turn *e, struct arena *arena, struct client *out, struct why *why)
-{
-	const struct peer *peer = &e->turn->call->peer;
-	struct client_facts facts = {.trust = (int)peer->trust, .leaf = peer->leaf, .anchor = peer->anchor};
-
-	return client_find(e->turn->env->enrol.store, &facts, e->now_s, arena, out, why);
 }
 
 /* The label alone decides whether the session counts, when a challenge is made and when it is checked. */
@@ -125,7 +113,7 @@ static void csrattrs(const struct est_turn *e)
 	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 	struct client client = {0};
 	struct why why = {0};
-	enum err err = find_client(e, &arena, &client, &why);
+	enum err err = turn_client(e->turn, e->now_s, &arena, &client, &why);
 	bool known = err == OK;
 
 	/* RFC 7030 4.5: no client authentication, unless the answer must be made for one client */
@@ -177,28 +165,6 @@ static struct waiting *waiting_new(const struct turn *t)
 	return w;
 }
 
-/*
- * Refused by us: the registry audits it, then the client hears the reason. Our own faults go straight out, and
- * so do refusals of strangers: whoever reaches the port could fill the disk with rows that nobody may delete.
- */
-static void refuse(const struct est_turn *e, const struct client *client, struct waiting *w, const struct why *why)
-{
-	const struct bind_env *env = e->turn->env;
-	/* a revoked certificate's owner is known by the record of its issue */
-	const struct enrol_refusal refusal = {
-		.enrolee_id = client->enrolee.id ? client->enrolee.id : client->current.enrolee_id,
-		.address = e->turn->call->peer.address,
-		.why = why};
-
-	if (why->kind <= ERR_PENDING && refusal.enrolee_id) {
-		enrol_refuse(&env->enrol, &refusal, answer, w);
-		return;
-	}
-	if (why->kind <= ERR_PENDING && env->stranger)
-		env->stranger(env->told_arg, refusal.address, why);
-	answer(w, why->kind, (struct span){NULL, 0}, why);
-}
-
 /* Reads the request only as far as its challenge; everything else is the business of core/enrol. */
 static enum err read_challenge(const struct est_turn *e, const struct client *client, struct span der,
 	uint8_t nonce[CHALLENGE_NONCE_SIZE], struct span *nonce_out, struct why *why)
@@ -230,14 +196,14 @@ static void enrol_der(const struct est_turn *e, struct span der, struct waiting 
 		.csr = der,
 	};
 
-	if (find_client(e, &arena, &client, &why) != OK) {
-		refuse(e, &client, w, &why);
+	if (turn_client(e->turn, e->now_s, &arena, &client, &why) != OK) {
+		turn_refuse(e->turn, &client, &why, answer, w);
 		return;
 	}
 	ask.challenge_err = read_challenge(e, &client, der, nonce, &ask.nonce, &why);
 	ask.challenge_why = &why;
 	if (ask.challenge_err > ERR_PENDING)
-		refuse(e, &client, w, &why);
+		turn_refuse(e->turn, &client, &why, answer, w);
 	else
 		enrol_certificate(&e->turn->env->enrol, &ask, answer, w);
 }

@@ -11,15 +11,16 @@ enum {
 };
 
 static const struct route {
+	enum bind_realm realm;
 	const char *path;
 	bool prefix;
 	int methods;
 	void (*handle)(const struct turn *t);
 } routes[] = {
-	{"/.well-known/est/", true, METHOD_ANY, bind_est},
-	{"/crl/issuing.crl", false, METHOD_GET | METHOD_HEAD, bind_crl},
-	{"/ca/issuing.cer", false, METHOD_GET | METHOD_HEAD, bind_ca_cert},
-	{"/ca/chain.p7c", false, METHOD_GET | METHOD_HEAD, bind_ca_chain},
+	{BIND_MEF, "/.well-known/est/", true, METHOD_ANY, bind_est},
+	{BIND_MEF, "/crl/issuing.crl", false, METHOD_GET | METHOD_HEAD, bind_crl},
+	{BIND_MEF, "/ca/issuing.cer", false, METHOD_GET | METHOD_HEAD, bind_ca_cert},
+	{BIND_MEF, "/ca/chain.p7c", false, METHOD_GET | METHOD_HEAD, bind_ca_chain},
 };
 
 static int method_bit(enum call_method method)
@@ -37,11 +38,11 @@ static int method_bit(enum call_method method)
 	return 0;
 }
 
-static const struct route *route_find(struct span path)
+static const struct route *route_find(enum bind_realm realm, struct span path)
 {
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		const struct route *r = &routes[i];
-		if (r->prefix ? span_starts(path, r->path) : span_is(path, r->path))
+		if (r->realm == realm && (r->prefix ? span_starts(path, r->path) : span_is(path, r->path)))
 			return r;
 	}
 	return NULL;
@@ -51,7 +52,7 @@ void bind_call(const struct bind_env *env, const struct call *call, bind_done do
 {
 	struct turn t = {env, call, done, arg};
 	struct why why = {0};
-	const struct route *r = route_find(call->path);
+	const struct route *r = route_find(env->realm, call->path);
 	enum err err = OK;
 
 	if (!r)

@@ -5,12 +5,21 @@
  */
 #include "base/secret.h"
 #include "core/enrol/certificate.h"
+#include "core/exchange/exchange.h"
 #include "core/status/crl.h"
 #include "port/random.h"
 #include "wire/call.h"
 
+struct maf; /* core/maf/maf.h */
+
+/* A service is one or the other (docs/decisions/0014); a route of the other realm is not there. */
+enum bind_realm { BIND_MEF = 1, BIND_MAF = 2 };
+
 struct bind_env {
+	enum bind_realm realm;
 	struct enrol_env enrol;
+	struct exchange_env exchange; /* BIND_MEF */
+	struct maf *maf;              /* BIND_MAF */
 	struct random_source random;
 	const struct label_set *labels;
 	const struct secret *challenge_key;

@@ -22,6 +22,13 @@ void turn_reply(const struct turn *t, const struct reply *reply);
 void turn_fail(const struct turn *t, const struct why *why);
 /* 200 with base64 in the form that this User-Agent reads. */
 void turn_est_body(const struct turn *t, const char *media_type, struct span der, struct span user_agent);
+/* Who speaks: the peer of the call joined with the registry. The errors of client_find. */
+MUST_CHECK enum err turn_client(const struct turn *t, int64_t now_s, struct arena *arena, struct client *out, struct why *why);
+/*
+ * A refusal that no core has seen: audited where the registry knows the client, told to env->stranger where not.
+ * Then done runs with that reason, as enrol_done does. client as turn_client left it.
+ */
+void turn_refuse(const struct turn *t, const struct client *client, const struct why *why, enrol_done done, void *arg);
 
 /* RFC 7030 operations below /.well-known/est. */
 void bind_est(const struct turn *t);
@@ -29,3 +36,5 @@ void bind_est(const struct turn *t);
 void bind_crl(const struct turn *t);
 void bind_ca_cert(const struct turn *t);
 void bind_ca_chain(const struct turn *t);
+/* The MAF's resources below /maf/. */
+void bind_maf(const struct turn *t);

@@ -227,6 +227,7 @@ enum err registrar_open(struct registrar *r, const struct conf *conf, struct why
 		return WHY(why, NOMEM, "", "batch: want one");
 	TRY(issuer_remote_new(r->loop, &r->clock, &r->issuer, why));
 	r->env = (struct bind_env){
+		.realm = BIND_MEF,
 		.enrol = {.store = r->store,
 			.batch = r->batch,
 			.issuer = issuer_remote_port(r->issuer),

@@ -226,6 +226,7 @@ static inline int mef_setup(void **state)
 	mef_enrolee(m, "dev1", "dev1.example.com", "SN-1");
 	mef_enrolee(m, "dev2", "dev2.example.com", "SN-2");
 	m->env = (struct bind_env){
+		.realm = BIND_MEF,
 		.enrol = {m->store, m->batch, &m->issuer.issuer, &m->clock},
 		.random = m->random,
 		.labels = &m->labels,

@@ -1,0 +1,36 @@
+#include "bind/turn.h"
+
+_Static_assert((int)CLIENT_ANONYMOUS == (int)PEER_ANONYMOUS && (int)CLIENT_OWN == (int)PEER_OWN &&
+	(int)CLIENT_THIRD_PARTY == (int)PEER_THIRD_PARTY && (int)CLIENT_RAW_KEY == (int)PEER_RAW_KEY &&
+	(int)CLIENT_PSK == (int)PEER_PSK,
+	"client_find reads the front's word");
+
+enum err turn_client(const struct turn *t, int64_t now_s, struct arena *arena, struct client *out, struct why *why)
+{
+	const struct peer *peer = &t->call->peer;
+	const struct client_facts facts = {
+		.trust = (int)peer->trust, .leaf = peer->leaf, .anchor = peer->anchor, .identity = peer->identity};
+
+	return client_find(t->env->enrol.store, &facts, now_s, arena, out, why);
+}
+
+/*
+ * Our own faults go straight out, and so do refusals of strangers: whoever reaches the port could fill the
+ * disk with rows that nobody may delete.
+ */
+void turn_refuse(const struct turn *t, const struct client *client, const struct why *why, enrol_done done, void *arg)
+{
+	/* a revoked certificate's owner is known by the record of its issue */
+	const struct enrol_refusal refusal = {
+		.enrolee_id = client->enrolee.id ? client->enrolee.id : client->current.enrolee_id,
+		.address = t->call->peer.address,
+		.why = why};
+
+	if (why->kind <= ERR_PENDING && refusal.enrolee_id) {
+		enrol_refuse(&t->env->enrol, &refusal, done, arg);
+		return;
+	}
+	if (why->kind <= ERR_PENDING && t->env->stranger)
+		t->env->stranger(t->env->told_arg, refusal.address, why);
+	done(arg, why->kind, (struct span){NULL, 0}, why);
+}
