@@ -120,7 +120,7 @@ enum symkey_kind {
 struct symkey {
 	enum symkey_kind kind;
 	const char *id;    /* normal form; unique per kind */
-	const char *owner; /* enrolee id; of a MAF: its client's entity id */
+	const char *owner; /* enrolee id up to SYMKEY_KE; of a MAF: its client's entity id */
 	struct span sealed; /* at most STORE_KEY_SEALED_MAX; empty where there is no key */
 	int64_t created_s;
 	int64_t expires_s; /* 0: never */
@@ -215,9 +215,11 @@ struct store_ops {
 	enum err (*revocation_revision)(void *self, uint64_t *out, struct why *why);
 
 	/* Symmetric keys. add: ERR_CONFLICT when (kind, id) exists, ERR_LIMIT when that owner has
-	 * STORE_KEYS_PER_OWNER_MAX. set: changes sealed, expires_s and info of an existing one. remove, set:
-	 * ERR_NOT_FOUND. What is removed is overwritten on disk. due: expires_s not 0 and <= now_s, oldest first.
-	 * enrolee_remove takes the keys, preferences and tokens of that enrolee with it. */
+	 * STORE_KEYS_PER_OWNER_MAX (an enrolee and a MAF's client of the same name are two owners). set: changes
+	 * sealed, expires_s and info of an existing one. find, remove, set: ERR_NOT_FOUND. list: in order of kind
+	 * and id. due: expires_s not 0 and <= now_s, oldest first. What is removed or replaced is overwritten
+	 * on disk (adapt/store/sqlite.h tells when).
+	 * enrolee_remove takes the keys, preferences and tokens (made for it or claimed by it) of that enrolee with it. */
 	enum err (*symkey_add)(void *self, const struct symkey *k, struct why *why);
 	enum err (*symkey_set)(void *self, const struct symkey *k, struct why *why);
 	enum err (*symkey_remove)(void *self, enum symkey_kind kind, const char *id, struct why *why);
@@ -230,9 +232,10 @@ struct store_ops {
 	enum err (*prefs_get)(void *self, enum prefs_scope scope, const char *key, struct arena *arena, struct span *json, struct why *why);
 	enum err (*prefs_remove)(void *self, enum prefs_scope scope, const char *key, struct why *why);
 
-	/* Tokens. add: ERR_CONFLICT. claim: sets claimed_s and claimed_by once; again by the same enrolee is OK
-	 * until it is spent; ERR_CONFLICT for another enrolee or when spent; ERR_NOT_FOUND. It looks at no date.
-	 * spend: ERR_NOT_FOUND, ERR_CONFLICT when not claimed or spent already. list: ids above after_id. */
+	/* Tokens. add: ERR_CONFLICT; it is neither claimed nor spent then. claim: sets claimed_s and claimed_by once;
+	 * again by the same enrolee is OK until it is spent; ERR_CONFLICT for another enrolee or when spent;
+	 * ERR_NOT_FOUND. It looks at no date. spend: ERR_NOT_FOUND, ERR_CONFLICT when not claimed or spent already.
+	 * list: ids above after_id. remove: takes the token's preferences with it; ERR_NOT_FOUND. */
 	enum err (*token_add)(void *self, const struct token *t, struct why *why);
 	enum err (*token_find)(void *self, const uint8_t hash[32], struct arena *arena, struct token *out, struct why *why);
 	enum err (*token_claim)(void *self, const uint8_t hash[32], const char *enrolee_id, int64_t now_s, struct why *why);

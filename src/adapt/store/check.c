@@ -117,3 +117,81 @@ enum err store_check_search(const struct enrolee_filter *filter, struct why *why
 	TRY(check_size("search text", strlen(store_text(filter->text)), 0, STORE_VALUE_MAX, why));
 	return store_check_limit(filter->limit, why);
 }
+
+enum err store_check_symkey_values(const struct symkey *k, struct why *why)
+{
+	TRY(check_size("sealed key", k->sealed.n, 0, STORE_KEY_SEALED_MAX, why));
+	TRY(check_range("end of the key's life", k->expires_s, 0, INT64_MAX, why));
+	return check_text("key's record", k->info, 0, STORE_KEY_INFO_MAX, why);
+}
+
+enum err store_check_symkey(const struct symkey *k, struct why *why)
+{
+	TRY(check_range("key kind", k->kind, SYMKEY_KPM, SYMKEY_CLIENT, why));
+	TRY(check_text("key id", k->id, 1, STORE_KEY_ID_MAX, why));
+	TRY(check_text("key owner", k->owner, 1, STORE_VALUE_MAX, why));
+	return store_check_symkey_values(k, why);
+}
+
+enum err store_check_symkey_filter(const struct symkey_filter *filter, struct why *why)
+{
+	TRY(check_range("key kind", filter->kind, 0, SYMKEY_CLIENT, why));
+	if (store_text(filter->after_id)[0])
+		TRY(check_range("key kind of a page", filter->kind, SYMKEY_KPM, SYMKEY_CLIENT, why));
+	return store_check_limit(filter->limit, why);
+}
+
+struct store_kinds store_family(enum symkey_kind kind)
+{
+	return kind <= SYMKEY_KE ? (struct store_kinds){SYMKEY_KPM, SYMKEY_KE}
+				 : (struct store_kinds){SYMKEY_KM, SYMKEY_CLIENT};
+}
+
+enum err store_check_prefs_key(enum prefs_scope scope, const char *key, struct why *why)
+{
+	TRY(check_range("preferences' scope", scope, PREFS_DEFAULT, PREFS_ENROLEE, why));
+	if (scope == PREFS_DEFAULT)
+		return check_size("key of the default preferences", strlen(store_text(key)), 0, 0, why);
+	return check_name(scope == PREFS_TOKEN ? "token id" : "enrolee id", key, STORE_ID_MAX, why);
+}
+
+enum err store_check_prefs(enum prefs_scope scope, const char *key, struct span json, struct why *why)
+{
+	TRY(store_check_prefs_key(scope, key, why));
+	TRY(check_size("preferences", json.n, 1, STORE_PREFS_MAX, why));
+	if (!text_is_utf8(json))
+		return WHY(why, STORE_VALUE, "RFC 8259 8.1", "preferences: want UTF-8, have other bytes");
+	return OK;
+}
+
+enum err store_check_token(const struct token *t, struct why *why)
+{
+	TRY(check_name("token id", t->id, STORE_ID_MAX, why));
+	if (store_text(t->enrolee_id)[0])
+		TRY(check_name("enrolee id", t->enrolee_id, STORE_ID_MAX, why));
+	return check_range("end of the token's life", t->expires_s, 0, INT64_MAX, why);
+}
+
+enum err store_check_claim(const struct token *t, const char *enrolee_id, int64_t now_s, struct why *why)
+{
+	const char *whose = t->claimed_s ? t->claimed_by : t->enrolee_id;
+
+	TRY(check_name("enrolee id", enrolee_id, STORE_ID_MAX, why));
+	TRY(check_range("time of the claim", now_s, 1, INT64_MAX, why)); /* 0 says: not yet */
+	if (t->spent_s)
+		return WHY(why, STORE_TOKEN_SPENT, "", "token '%s': want one unspent, have one spent", t->id);
+	if (whose[0] && strcmp(whose, enrolee_id) != 0)
+		return WHY(why, STORE_TOKEN_TAKEN, "", "token '%s': want one for enrolee '%s', have one of '%s'",
+			t->id, enrolee_id, whose);
+	return OK;
+}
+
+enum err store_check_spend(const struct token *t, int64_t now_s, struct why *why)
+{
+	TRY(check_range("time of spending", now_s, 1, INT64_MAX, why)); /* 0 says: not yet */
+	if (t->spent_s)
+		return WHY(why, STORE_TOKEN_SPENT, "", "token '%s': want one unspent, have one spent", t->id);
+	if (!t->claimed_s)
+		return WHY(why, STORE_TOKEN_UNCLAIMED, "", "token '%s': want one claimed, have one not shown yet", t->id);
+	return OK;
+}

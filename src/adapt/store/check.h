@@ -18,3 +18,20 @@ MUST_CHECK enum err store_check_audit(const struct audit_row *row, struct why *w
 /* ERR_LIMIT (STORE_PAGE) unless 1..STORE_PAGE_MAX. */
 MUST_CHECK enum err store_check_limit(size_t limit, struct why *why);
 MUST_CHECK enum err store_check_search(const struct enrolee_filter *filter, struct why *why);
+
+MUST_CHECK enum err store_check_symkey(const struct symkey *k, struct why *why);
+/* What set changes. */
+MUST_CHECK enum err store_check_symkey_values(const struct symkey *k, struct why *why);
+MUST_CHECK enum err store_check_symkey_filter(const struct symkey_filter *filter, struct why *why);
+/* Kinds whose keys count together for one owner: the MEF's are an enrolee's, the others a MAF client's. */
+struct store_kinds {
+	enum symkey_kind first, last;
+};
+struct store_kinds store_family(enum symkey_kind kind);
+
+MUST_CHECK enum err store_check_prefs_key(enum prefs_scope scope, const char *key, struct why *why);
+MUST_CHECK enum err store_check_prefs(enum prefs_scope scope, const char *key, struct span json, struct why *why);
+MUST_CHECK enum err store_check_token(const struct token *t, struct why *why);
+/* What became of the stored token t: may this enrolee claim it now, may it be spent? ERR_CONFLICT. */
+MUST_CHECK enum err store_check_claim(const struct token *t, const char *enrolee_id, int64_t now_s, struct why *why);
+MUST_CHECK enum err store_check_spend(const struct token *t, int64_t now_s, struct why *why);

@@ -41,3 +41,32 @@ enum err memory_issued_revoke(void *self, struct span serial, uint8_t reason, in
 	struct why *why);
 enum err memory_revoked_list(void *self, int64_t now_s, issued_each each, void *arg, struct why *why);
 enum err memory_revocation_revision(void *self, uint64_t *out, struct why *why);
+
+enum err memory_symkey_add(void *self, const struct symkey *k, struct why *why);
+enum err memory_symkey_set(void *self, const struct symkey *k, struct why *why);
+enum err memory_symkey_remove(void *self, enum symkey_kind kind, const char *id, struct why *why);
+enum err memory_symkey_find(void *self, enum symkey_kind kind, const char *id, struct arena *arena,
+	struct symkey *out, struct why *why);
+enum err memory_symkey_list(void *self, const struct symkey_filter *filter, symkey_each each,
+	void *arg, struct why *why);
+enum err memory_symkey_due(void *self, int64_t now_s, size_t limit, symkey_each each, void *arg,
+	struct why *why);
+
+enum err memory_prefs_put(void *self, enum prefs_scope scope, const char *key, struct span json,
+	struct why *why);
+enum err memory_prefs_get(void *self, enum prefs_scope scope, const char *key, struct arena *arena,
+	struct span *json, struct why *why);
+enum err memory_prefs_remove(void *self, enum prefs_scope scope, const char *key, struct why *why);
+enum err memory_token_add(void *self, const struct token *t, struct why *why);
+enum err memory_token_find(void *self, const uint8_t hash[32], struct arena *arena,
+	struct token *out, struct why *why);
+enum err memory_token_claim(void *self, const uint8_t hash[32], const char *enrolee_id,
+	int64_t now_s, struct why *why);
+enum err memory_token_spend(void *self, const uint8_t hash[32], int64_t now_s, struct why *why);
+enum err memory_token_list(void *self, const char *after_id, size_t limit, token_each each,
+	void *arg, struct why *why);
+enum err memory_token_remove(void *self, const char *id, struct why *why);
+
+/* What goes with an enrolee. When they fail the caller walks the log back. */
+MUST_CHECK enum err memory_symkeys_clear(struct memory *m, const char *enrolee_id, struct why *why);
+MUST_CHECK enum err memory_tokens_clear(struct memory *m, const char *enrolee_id, struct why *why);

@@ -10,6 +10,9 @@ enum rows_table {
 	ROWS_CREDENTIAL, /* key: kind, value, NUL, anchor */
 	ROWS_ISSUED,     /* key: serial */
 	ROWS_REVISION,   /* one row; of revocations */
+	ROWS_SYMKEY,     /* key: kind, id */
+	ROWS_PREFS,      /* key: scope, key */
+	ROWS_TOKEN,      /* key: id */
 	ROWS_CRL,        /* one row */
 	ROWS_SECRET,     /* key: name */
 	ROWS_AUDIT,      /* key: seq, big-endian */
@@ -26,6 +29,9 @@ struct row {
 		} credential;
 		struct issued issued;
 		uint64_t revision;
+		struct symkey symkey;
+		struct span prefs;
+		struct token token;
 		struct crl_row crl;
 		struct span secret;
 		struct audit_row audit;

@@ -282,6 +282,7 @@ static enum err use_wal(struct db *db, struct why *why)
  * - page_size 8192 (before the first table): 11 rows of a certificate in a page instead of 5 in 4096.
  * - cache 2 MB and no mmap: memory stays flat however many rows there are.
  * - temp_store in memory: a sort opens no file in /tmp.
+ * - secure_delete: zeros take the place of keys that were erased.
  */
 static enum err configure(struct db *db, struct why *why)
 {
@@ -298,7 +299,8 @@ static enum err configure(struct db *db, struct why *why)
 	sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &db->keep_log);
 	return db_exec(db,
 		"PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON; PRAGMA cache_size = -2000;"
-		"PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 16777216;",
+		"PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 16777216;"
+		"PRAGMA secure_delete = ON;",
 		"configure", why);
 }
 
@@ -341,6 +343,8 @@ enum err store_sqlite_open_with(const char *path, enum store_sqlite_mode mode,
 	db_enrolee_ops(&db->ops);
 	db_issued_ops(&db->ops);
 	db_record_ops(&db->ops);
+	db_symkey_ops(&db->ops);
+	db_token_ops(&db->ops);
 	db->store = (struct store){.self = db, .ops = &db->ops};
 	db->busy_timeout_ms = options->busy_timeout_ms;
 	db->keep_log = options->keep_log;

@@ -37,6 +37,25 @@ enum sql {
 	SQL_ISSUED_LIST_OF,
 	SQL_ISSUED_REVOKE,
 	SQL_REVOKED_LIST,
+	SQL_SYMKEY_ADD,
+	SQL_SYMKEY_SET,
+	SQL_SYMKEY_REMOVE,
+	SQL_SYMKEY_FIND,
+	SQL_SYMKEY_LIST,
+	SQL_SYMKEY_LIST_OF,
+	SQL_SYMKEY_DUE,
+	SQL_SYMKEY_CLEAR,
+	SQL_PREFS_PUT,
+	SQL_PREFS_GET,
+	SQL_PREFS_REMOVE,
+	SQL_TOKEN_ADD,
+	SQL_TOKEN_FIND,
+	SQL_TOKEN_CLAIM,
+	SQL_TOKEN_SPEND,
+	SQL_TOKEN_LIST,
+	SQL_TOKEN_REMOVE,
+	SQL_TOKEN_CLEAR,
+	SQL_TOKEN_PREFS_CLEAR,
 	SQL_CRL_PUT,
 	SQL_CRL_GET,
 	SQL_SECRET_PUT,
@@ -70,6 +89,12 @@ struct db {
 void db_enrolee_ops(struct store_ops *ops);
 void db_issued_ops(struct store_ops *ops);
 void db_record_ops(struct store_ops *ops);
+void db_symkey_ops(struct store_ops *ops);
+void db_token_ops(struct store_ops *ops); /* and preferences */
+
+/* What goes with an enrolee. */
+MUST_CHECK enum err db_symkeys_clear(struct db *db, const char *enrolee_id, struct why *why);
+MUST_CHECK enum err db_tokens_clear(struct db *db, const char *enrolee_id, struct why *why);
 
 /* Names the failure and what to do; undoes the whole transaction that it hit, if any. */
 enum err db_fail(struct db *db, int rc, const char *doing, struct why *why);
@@ -116,7 +141,7 @@ MUST_CHECK enum err db_enrolee_name(struct db *db, const char *id, int64_t *numb
 	struct why *why);
 
 /* sqlite_schema.c */
-enum { DB_APPLICATION_ID = 0x4f4d4546, DB_VERSION = 1 }; /* "OMEF" */
+enum { DB_APPLICATION_ID = 0x4f4d4546, DB_VERSION = 2 }; /* "OMEF" */
 /* Refuses what is not ours (STORE_FOREIGN) or too new (STORE_FUTURE), before anything is written. */
 MUST_CHECK enum err db_inspect(struct db *db, struct why *why);
 /* Brings the schema up to date, one transaction per step. */

@@ -107,6 +107,8 @@ static enum err enrolee_remove(void *self, const char *id, int64_t now_s, struct
 	TRY(registered(db, id, &old, why));
 	TRY(no_valid_cert(db, id, old.number, now_s, why));
 	TRY(run_on(db, SQL_CREDENTIAL_CLEAR, old.number, NULL, why));
+	TRY(db_symkeys_clear(db, id, why));
+	TRY(db_tokens_clear(db, id, why));
 	TRY(run_on(db, SQL_ENROLEE_DROP, old.number, &dropped, why));
 	if (dropped != 1) /* its certificates still name it */
 		TRY(run_on(db, SQL_ENROLEE_BURY, old.number, NULL, why));

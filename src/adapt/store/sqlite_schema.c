@@ -8,6 +8,8 @@
  * - enrolee.state 0: removed, or never registered, but named by certificates.
  * - issued has row numbers, so that certificates of 600 octets are appended; only the short index
  *   entries go to random places.
+ * - symkey and token lie in the order of what they are asked for: a handshake costs one descent. A MAF's
+ *   owners are no enrolees, so owners are texts.
  */
 static const char *const steps[DB_VERSION] = {
 	"CREATE TABLE word (n INTEGER PRIMARY KEY, value BLOB NOT NULL UNIQUE) STRICT;"
@@ -49,6 +51,20 @@ static const char *const steps[DB_VERSION] = {
 	" BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;"
 	"CREATE TRIGGER audit_unchanged BEFORE UPDATE ON audit"
 	" BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;",
+
+	"CREATE TABLE symkey (kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 7), id TEXT NOT NULL,"
+	" owner TEXT NOT NULL, sealed BLOB, created_s INTEGER NOT NULL, expires_s INTEGER NOT NULL,"
+	" info TEXT NOT NULL, PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX symkey_owner ON symkey (owner, kind, id);"
+	"CREATE INDEX symkey_due ON symkey (expires_s, kind, id) WHERE expires_s <> 0;"
+	"CREATE TABLE prefs (scope INTEGER NOT NULL CHECK (scope BETWEEN 1 AND 3), key TEXT NOT NULL,"
+	" json BLOB NOT NULL, PRIMARY KEY (scope, key)) STRICT, WITHOUT ROWID;"
+	"CREATE TABLE token (hash BLOB PRIMARY KEY, id TEXT NOT NULL UNIQUE, enrolee TEXT NOT NULL,"
+	" created_s INTEGER NOT NULL, expires_s INTEGER NOT NULL, claimed_s INTEGER NOT NULL,"
+	" claimed_by TEXT NOT NULL, spent_s INTEGER NOT NULL,"
+	" CHECK ((claimed_s = 0) = (claimed_by = '') AND (spent_s = 0 OR claimed_s <> 0))) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX token_enrolee ON token (enrolee) WHERE enrolee <> '';"
+	"CREATE INDEX token_claimed ON token (claimed_by) WHERE claimed_by <> '';",
 };
 
 enum err db_exec(struct db *db, const char *sql, const char *doing, struct why *why)

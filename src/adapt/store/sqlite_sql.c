@@ -10,6 +10,10 @@
 #define ISSUED_JOINS \
 	"LEFT JOIN enrolee e ON e.n = i.enrolee JOIN word p ON p.n = i.profile " \
 	"JOIN word l ON l.n = i.est_label "
+#define SYMKEY "SELECT kind, id, owner, sealed, created_s, expires_s, info FROM symkey "
+#define TOKEN "SELECT id, hash, enrolee, created_s, expires_s, claimed_s, claimed_by, spent_s FROM token "
+/* In the words of the partial indices. */
+#define TOKEN_OF "(enrolee = ?1 AND enrolee <> '') OR (claimed_by = ?1 AND claimed_by <> '')"
 #define ISSUED_FILTER \
 	"i.serial > ?1 AND (?2 = 0 OR i.state = ?2) AND (?3 = 0 OR i.not_after_s < ?3) "
 
@@ -65,6 +69,34 @@ const char *const sqlite_sql[SQL_N] = {
 		"UPDATE issued SET state = 2, revoked_s = ?2, reason = ?3 WHERE serial = ?1 AND state = 1",
 	[SQL_REVOKED_LIST] = "SELECT serial, not_after_s, revoked_s, reason FROM issued "
 			     "WHERE state = 2 AND not_after_s >= ?1 ORDER BY serial",
+
+	[SQL_SYMKEY_ADD] = "INSERT INTO symkey (kind, id, owner, sealed, created_s, expires_s, info) "
+			   "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?10 > "
+			   "(SELECT count(*) FROM symkey WHERE owner = ?3 AND kind BETWEEN ?8 AND ?9)",
+	[SQL_SYMKEY_SET] = "UPDATE symkey SET sealed = ?3, expires_s = ?4, info = ?5 WHERE kind = ?1 AND id = ?2",
+	[SQL_SYMKEY_REMOVE] = "DELETE FROM symkey WHERE kind = ?1 AND id = ?2",
+	[SQL_SYMKEY_FIND] = SYMKEY "WHERE kind = ?1 AND id = ?2",
+	[SQL_SYMKEY_LIST] = SYMKEY "WHERE (kind, id) > (?1, ?2) AND kind <= ?3 ORDER BY kind, id LIMIT ?4",
+	[SQL_SYMKEY_LIST_OF] = SYMKEY
+	"WHERE owner = ?5 AND (kind, id) > (?1, ?2) AND kind <= ?3 ORDER BY kind, id LIMIT ?4",
+	[SQL_SYMKEY_DUE] = SYMKEY
+	"WHERE expires_s <> 0 AND expires_s <= ?1 ORDER BY expires_s, kind, id LIMIT ?2",
+	[SQL_SYMKEY_CLEAR] = "DELETE FROM symkey WHERE owner = ?1 AND kind BETWEEN ?2 AND ?3",
+
+	[SQL_PREFS_PUT] = "INSERT INTO prefs (scope, key, json) VALUES (?1, ?2, ?3) "
+			  "ON CONFLICT (scope, key) DO UPDATE SET json = ?3",
+	[SQL_PREFS_GET] = "SELECT json FROM prefs WHERE scope = ?1 AND key = ?2",
+	[SQL_PREFS_REMOVE] = "DELETE FROM prefs WHERE scope = ?1 AND key = ?2",
+
+	[SQL_TOKEN_ADD] = "INSERT INTO token (hash, id, enrolee, created_s, expires_s, claimed_s, claimed_by, "
+			  "spent_s) VALUES (?1, ?2, ?3, ?4, ?5, 0, '', 0)",
+	[SQL_TOKEN_FIND] = TOKEN "WHERE hash = ?1",
+	[SQL_TOKEN_CLAIM] = "UPDATE token SET claimed_s = ?2, claimed_by = ?3 WHERE hash = ?1",
+	[SQL_TOKEN_SPEND] = "UPDATE token SET spent_s = ?2 WHERE hash = ?1",
+	[SQL_TOKEN_LIST] = TOKEN "WHERE id > ?1 ORDER BY id LIMIT ?2",
+	[SQL_TOKEN_REMOVE] = "DELETE FROM token WHERE id = ?1",
+	[SQL_TOKEN_CLEAR] = "DELETE FROM token WHERE " TOKEN_OF,
+	[SQL_TOKEN_PREFS_CLEAR] = "DELETE FROM prefs WHERE scope = ?2 AND key IN (SELECT id FROM token WHERE " TOKEN_OF ")",
 
 	[SQL_CRL_PUT] =
 		"INSERT INTO crl (one, number, this_update_s, next_update_s, revision, der) "

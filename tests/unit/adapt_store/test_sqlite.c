@@ -84,6 +84,7 @@ static void is_set_up_for_durability_and_little_memory(void **state)
 		{"PRAGMA cache_size", -2000},
 		{"PRAGMA mmap_size", 0},
 		{"PRAGMA temp_store", 2},
+		{"PRAGMA secure_delete", 1},
 		{"PRAGMA busy_timeout", 50},
 		{"PRAGMA application_id", DB_APPLICATION_ID},
 		{"PRAGMA user_version", DB_VERSION},
@@ -158,15 +159,15 @@ static void a_version_from_the_future_is_refused_and_left_alone(void **state)
 	place_fill(f, 1, 3);
 	place_close(f);
 	handle = open_raw();
-	place_run(handle, "PRAGMA user_version = 2");
+	place_run(handle, "PRAGMA user_version = 3");
 	sqlite3_close(handle);
 	assert_int_equal(place_open(f, STORE_SQLITE_EXISTING), ERR_STORE);
-	assert_non_null(strstr(f->why.text, "have 2"));
+	assert_non_null(strstr(f->why.text, "have 3"));
 	FAILS(f, STORE_FUTURE, place_open(f, STORE_SQLITE_CREATE));
 	handle = open_raw();
-	assert_int_equal(place_number(handle, "PRAGMA user_version"), 2);
+	assert_int_equal(place_number(handle, "PRAGMA user_version"), 3);
 	assert_int_equal(place_number(handle, "SELECT count(*) FROM issued"), 3);
-	place_run(handle, "PRAGMA user_version = 1");
+	place_run(handle, "PRAGMA user_version = 2");
 	sqlite3_close(handle);
 	WORKS(f, place_open(f, STORE_SQLITE_EXISTING));
 	assert_int_equal(place_counts(f).issued, 3);
@@ -294,7 +295,10 @@ static void every_look_up_goes_by_an_index(void **state)
 	static const enum sql quick[] = {SQL_WORD_FIND, SQL_ENROLEE_NUMBER, SQL_ENROLEE_FIND, SQL_ENTITY_FIND,
 		SQL_ENROLEE_HAS_CERT, SQL_ENROLEE_LIST, SQL_CREDENTIAL_FIND, SQL_CREDENTIAL_LIST, SQL_CREDENTIAL_MATCH,
 		SQL_CREDENTIAL_CLEAR, SQL_ISSUED_FIND, SQL_ISSUED_BY_NONCE, SQL_ISSUED_LIST, SQL_ISSUED_LIST_OF,
-		SQL_ISSUED_REVOKE, SQL_SECRET_GET, SQL_AUDIT_LIST, SQL_ENROLEE_DROP};
+		SQL_ISSUED_REVOKE, SQL_SYMKEY_ADD, SQL_SYMKEY_SET, SQL_SYMKEY_REMOVE, SQL_SYMKEY_FIND, SQL_SYMKEY_LIST,
+		SQL_SYMKEY_LIST_OF, SQL_SYMKEY_DUE, SQL_SYMKEY_CLEAR, SQL_PREFS_GET, SQL_PREFS_REMOVE, SQL_TOKEN_FIND,
+		SQL_TOKEN_CLAIM, SQL_TOKEN_SPEND, SQL_TOKEN_LIST, SQL_TOKEN_REMOVE, SQL_TOKEN_CLEAR,
+		SQL_TOKEN_PREFS_CLEAR, SQL_SECRET_GET, SQL_AUDIT_LIST, SQL_ENROLEE_DROP};
 	char sql[2048];
 
 	WORKS(f, place_open(f, STORE_SQLITE_CREATE));
