@@ -3,6 +3,7 @@
 #include "unit/pki/made.h"
 
 #include "adapt/sys/fetch.h"
+#include "base/hex.h"
 
 #include <openssl/ssl.h>
 
@@ -27,6 +28,10 @@ struct server_plan {
 	bool refuses_clients;                    /* refuses every client certificate */
 	bool plain;                              /* speaks no TLS */
 	long version_max;                        /* TLS1_2_VERSION; 0: any */
+	const char *psk_identity;                /* takes a shared key too; chain may then be empty */
+	struct secret psk;
+	const char *suites;                      /* of TLS 1.2; NULL: the library's */
+	bool no_master_secret;                   /* without the extended master secret on TLS 1.2 */
 };
 
 struct server {
@@ -43,6 +48,33 @@ static inline int server_verify(X509_STORE_CTX *ctx, void *arg)
 	return !plan->refuses_clients;
 }
 
+static inline const struct server_plan *server_plan_of(SSL *ssl)
+{
+	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+}
+
+static inline unsigned int server_psk(SSL *ssl, const char *identity, unsigned char *out, unsigned int max)
+{
+	const struct server_plan *plan = server_plan_of(ssl);
+
+	if (strcmp(identity, plan->psk_identity) != 0)
+		return 0;
+	memcpy(out, plan->psk.bytes, plan->psk.n);
+	return (unsigned int)plan->psk.n;
+}
+
+static inline void server_arm_psk(SSL_CTX *ctx, const struct server_plan *plan)
+{
+	union {
+		const struct server_plan *in;
+		void *out;
+	} arg = {plan};
+
+	SSL_CTX_set_app_data(ctx, arg.out);
+	/* on TLS 1.3 too: OpenSSL takes it for an external key with SHA-256 */
+	SSL_CTX_set_psk_server_callback(ctx, server_psk);
+}
+
 static inline SSL_CTX *server_ctx(const struct server_plan *plan, const struct made *leaf)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
@@ -56,7 +88,14 @@ static inline SSL_CTX *server_ctx(const struct server_plan *plan, const struct m
 		else if (SSL_CTX_use_certificate(ctx, x) == 1)
 			X509_free(x);
 	}
-	SSL_CTX_use_PrivateKey(ctx, key_native(leaf->key));
+	if (leaf)
+		SSL_CTX_use_PrivateKey(ctx, key_native(leaf->key));
+	if (plan->psk_identity)
+		server_arm_psk(ctx, plan);
+	if (plan->suites)
+		assert_int_equal(SSL_CTX_set_cipher_list(ctx, plan->suites), 1);
+	if (plan->no_master_secret)
+		SSL_CTX_set_options(ctx, SSL_OP_NO_EXTENDED_MASTER_SECRET);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	union {
 		const struct server_plan *in;
@@ -106,10 +145,28 @@ static inline void server_echo(SSL *ssl, const char *request)
 	if (peer)
 		X509_NAME_get_text_by_NID(X509_get_subject_name(peer), NID_commonName, name, sizeof(name));
 	STACK_OF(X509) *shown = SSL_get_peer_cert_chain(ssl);
-	int n = snprintf(body, sizeof(body), "%s sni=%s client=%s certs=%d\n%s", SSL_get_version(ssl),
-		SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name), name, peer ? sk_X509_num(shown) + 1 : 0, request);
+	int n = snprintf(body, sizeof(body), "%s sni=%s client=%s certs=%d suite=%s\n%s", SSL_get_version(ssl),
+		SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name), name, peer ? sk_X509_num(shown) + 1 : 0,
+		SSL_get_cipher_name(ssl), request);
 	X509_free(peer);
 	server_answer(ssl, "200 OK\r\nContent-Type: text/plain", body, (size_t)n);
+}
+
+/* What this end exports from the session: "HEX HEX", as the client should have it. */
+static inline void server_export(SSL *ssl)
+{
+	static const char *const labels[] = {"EXPORTER-oneM2M-Bootstrap", "EXPERIMENTAL-OpenMEF-ReAuthentication"};
+	char text[2 * (2 * FETCH_EXPORT_SIZE + 1)];
+	uint8_t octets[FETCH_EXPORT_SIZE];
+	size_t n = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		SSL_export_keying_material(ssl, octets, sizeof(octets), labels[i], strlen(labels[i]), NULL, 0, 0);
+		hex_text(octets, sizeof(octets), text + n);
+		n += 2 * sizeof(octets);
+		text[n++] = i ? '\0' : ' ';
+	}
+	server_answer(ssl, "200 OK", text, n - 1);
 }
 
 static inline bool is_for(const char *request, const char *path)
@@ -144,6 +201,8 @@ static inline bool server_turn(SSL *ssl, const char *request)
 			"aaaaaaaaaaaaaaaaaaaaaaaa", "", 0);
 	else if (is_for(request, "/silent"))
 		sleep(30);
+	else if (is_for(request, "/export"))
+		server_export(ssl);
 	else
 		server_echo(ssl, request);
 	return !is_for(request, "/close");

@@ -1,25 +1,35 @@
-#include "adapt/sys/fetch_server.h"
+#include "adapt/sys/fetch.h"
+
+#include "adapt/sys/fetch_psk.h"
 
 #include "base/mem.h"
 #include "base/text.h"
 #include "wire/uri.h"
 
+#include <assert.h>
 #include <curl/curl.h>
 #include <stdio.h>
 
-enum { TIMEOUT_DEFAULT_S = 60, HEADER_SIZE = CALL_MEDIA_MAX + 64, CERTS_DER_MAX = FETCH_CERTS_MAX * CERT_DER_MAX };
+enum { TIMEOUT_DEFAULT_S = 60, HEADER_SIZE = FETCH_ORIGIN_MAX + 64, CERTS_DER_MAX = FETCH_CERTS_MAX * CERT_DER_MAX };
 
 struct fetch {
 	CURL *curl;
 	struct curl_slist *connect;
 	struct anchors *anchors;
 	struct fetch_server server;
+	struct fetch_psk psk;
+	/* of the call under way */
+	const struct fetch_ask *ask;
+	struct fetch_reply *reply;
+	struct why why; /* why our callbacks ended it */
 	char error[CURL_ERROR_SIZE];
 };
 
 void fetch_reply_fini(struct fetch_reply *r)
 {
-	buf_fini(&r->body);
+	buf_fini_wipe(&r->body);
+	for (size_t i = 0; i < FETCH_EXPORTS_MAX; i++)
+		secret_wipe(&r->exported[i]);
 }
 
 static void set_blob(CURL *curl, CURLoption option, struct span bytes)
@@ -33,8 +43,21 @@ static void set_blob(CURL *curl, CURLoption option, struct span bytes)
 
 static CURLcode arm(CURL *curl, void *ssl_ctx, void *arg)
 {
-	fetch_server_arm(ssl_ctx, arg);
+	struct fetch *f = arg;
+
+	if (f->server.psk)
+		return fetch_psk_arm(ssl_ctx, &f->server, &f->why) == OK ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK;
+	fetch_server_arm(ssl_ctx, &f->server);
 	return CURLE_OK;
+}
+
+/* With a shared key there is no certificate to check, and our callback refuses any (fetch_psk.c). */
+static void set_peer_check(struct fetch *f)
+{
+	bool certificates = !f->server.psk;
+
+	curl_easy_setopt(f->curl, CURLOPT_SSL_VERIFYPEER, certificates ? 1L : 0L);
+	curl_easy_setopt(f->curl, CURLOPT_SSL_VERIFYHOST, certificates ? 2L : 0L);
 }
 
 /* ERR_UNSUPPORTED where libcurl uses another TLS library: then nobody would check the server as we do. */
@@ -44,8 +67,7 @@ static enum err set_tls(struct fetch *f, const struct fetch_config *config, stru
 
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION,
 		(long)CURL_SSLVERSION_TLSv1_2 | (config->tls12_only ? (long)CURL_SSLVERSION_MAX_TLSv1_2 : 0L));
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
-	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+	set_peer_check(f);
 	/* A resumed session would show no chain. */
 	curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 	/* RFC 7030 3.6.1: the explicit trust anchor database, never the system's */
@@ -54,7 +76,7 @@ static enum err set_tls(struct fetch *f, const struct fetch_config *config, stru
 	set_blob(curl, CURLOPT_SSLCERT_BLOB, config->cert_pem);
 	set_blob(curl, CURLOPT_SSLKEY_BLOB, config->key_pem);
 	if (curl_easy_setopt(curl, CURLOPT_SSL_CTX_FUNCTION, arm) != CURLE_OK
-		|| curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, &f->server) != CURLE_OK)
+		|| curl_easy_setopt(curl, CURLOPT_SSL_CTX_DATA, f) != CURLE_OK)
 		return WHY(why, AGENT_LIBRARY, "", "libcurl: want one that uses OpenSSL, have %s", curl_version());
 	return OK;
 }
@@ -67,12 +89,30 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
 	return body->bad ? 0 : size * count;
 }
 
+/* The session of the call is at hand only while its answer arrives. */
+static size_t take_header(char *data, size_t size, size_t count, void *arg)
+{
+	struct fetch *f = arg;
+	const struct curl_tlssessioninfo *session = NULL;
+
+	if (f->ask->labels_n == 0 || f->reply->exported[0].n)
+		return size * count;
+	if (curl_easy_getinfo(f->curl, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || !session || !session->internals) {
+		(void)WHY(&f->why, AGENT_LIBRARY, "", "libcurl: want the TLS session of a call");
+		return 0;
+	}
+	enum err err = fetch_psk_export(session->internals, f->ask->labels, f->ask->labels_n, f->reply->exported, &f->why);
+	return err == OK ? size * count : 0;
+}
+
 static void set_http(struct fetch *f, const struct fetch_config *config)
 {
 	CURL *curl = f->curl;
 
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, f->error);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, f);
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
@@ -99,12 +139,29 @@ static enum err set_connect(struct fetch *f, const char *to, struct why *why)
 	return OK;
 }
 
+static enum err set_psk(struct fetch *f, const struct fetch_config *config, struct why *why)
+{
+	size_t n = strlen(config->psk_identity);
+
+	if (n == 0 || !text_copy(f->psk.identity, sizeof(f->psk.identity), span_text(config->psk_identity)))
+		return WHY(why, AGENT_PSK_USE, "RFC 4279 5.3", "psk_identity: want 1 to %d octets, have %zu", FETCH_IDENTITY_SIZE - 1, n);
+	if (config->psk.n == 0)
+		return WHY(why, AGENT_PSK_USE, "RFC 4279 5.3", "psk: want 1 to %d octets, have none", SECRET_MAX);
+	f->psk.key = config->psk;
+	f->server.psk = &f->psk;
+	return OK;
+}
+
 static enum err set_up(struct fetch *f, const struct fetch_config *config, struct why *why)
 {
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(f->curl = curl_easy_init()))
 		return WHY(why, NOMEM, "", "HTTPS client");
-	TRY(anchors_parse_pem(config->anchors_pem, &f->anchors, why));
-	f->server = (struct fetch_server){.anchors = f->anchors, .clock = config->clock, .der = BUF(CERTS_DER_MAX)};
+	f->server = (struct fetch_server){.clock = config->clock, .der = BUF(CERTS_DER_MAX)};
+	if (config->psk_identity)
+		TRY(set_psk(f, config, why));
+	else
+		TRY(anchors_parse_pem(config->anchors_pem, &f->anchors, why));
+	f->server.anchors = f->anchors;
 	TRY(set_tls(f, config, why));
 	set_http(f, config);
 	return set_connect(f, config->connect, why);
@@ -130,6 +187,7 @@ void fetch_free(struct fetch *f)
 	curl_slist_free_all(f->connect);
 	anchors_free(f->anchors);
 	buf_fini(&f->server.der);
+	secret_wipe(&f->psk.key);
 	mem_free(f);
 }
 
@@ -146,19 +204,37 @@ static void put_header(struct curl_slist **list, bool *good, const char *line)
 	*list = longer ? longer : *list;
 }
 
-static bool make_headers(const char *media_type, const char *accept, struct curl_slist **list)
+static bool make_headers(const struct fetch_ask *ask, struct curl_slist **list)
 {
 	char line[HEADER_SIZE];
 	bool good = true;
 
-	snprintf(line, sizeof(line), "Accept: %s", accept ? accept : "*/*");
+	snprintf(line, sizeof(line), "Accept: %s", ask->accept ? ask->accept : "*/*");
 	put_header(list, &good, line);
-	if (!media_type)
+	if (ask->origin) {
+		snprintf(line, sizeof(line), "X-M2M-Origin: %s", ask->origin);
+		put_header(list, &good, line);
+	}
+	if (!ask->media_type)
 		return good;
-	snprintf(line, sizeof(line), "Content-Type: %s", media_type);
+	snprintf(line, sizeof(line), "Content-Type: %s", ask->media_type);
 	put_header(list, &good, line);
-	put_header(list, &good, "Content-Transfer-Encoding: base64");
+	if (ask->base64)
+		put_header(list, &good, "Content-Transfer-Encoding: base64");
 	return good;
+}
+
+/* What stands in a header must not end it. */
+static enum err check_origin(const char *origin, struct why *why)
+{
+	struct span s = span_text(origin);
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] <= ' ' || s.p[i] >= 0x7f)
+			return WHY(why, AGENT_URI, "TS-0009 6.4.1", "X-M2M-Origin: want visible ASCII, octet %zu is 0x%02x", i + 1, s.p[i]);
+	}
+	return s.n <= FETCH_ORIGIN_MAX
+		? OK : WHY(why, AGENT_URI, "", "X-M2M-Origin: want at most %d octets, have %zu", FETCH_ORIGIN_MAX, s.n);
 }
 
 static void take_head(struct fetch *f, struct fetch_reply *out)
@@ -181,16 +257,27 @@ static void take_head(struct fetch *f, struct fetch_reply *out)
 /* On TLS 1.3 the server judges our certificate behind the handshake: its alert comes with the first read. */
 static bool is_refusal(const struct fetch *f, CURLcode code)
 {
-	static const char *const alerts[] = {"alert certificate", "alert bad certificate", "alert unsupported certificate",
-		"alert unknown ca", "alert access denied"};
+	static const char *const by_certificate[] = {"alert certificate", "alert bad certificate",
+		"alert unsupported certificate", "alert unknown ca", "alert access denied", NULL};
+	/* RFC 4279 2: which of them comes tells nothing more */
+	static const char *const by_key[] = {"alert bad record mac", "alert decrypt error", "unknown psk identity",
+		"alert illegal parameter", "alert handshake failure", "alert access denied", NULL};
+	const char *const *alerts = f->server.psk ? by_key : by_certificate;
 
 	if (code != CURLE_SSL_CONNECT_ERROR && code != CURLE_RECV_ERROR && code != CURLE_SEND_ERROR)
 		return false;
-	for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++) {
+	for (size_t i = 0; alerts[i]; i++) {
 		if (strstr(f->error, alerts[i]))
 			return true;
 	}
 	return false;
+}
+
+static enum err explain_refusal(const struct fetch *f, struct why *why)
+{
+	if (f->server.psk)
+		return WHY(why, AGENT_PSK, "RFC 4279 2", "%s: key '%s': %s", f->server.host, f->psk.identity, f->error);
+	return WHY(why, AGENT_CLIENT, "RFC 7030 3.3.2", "%s: %s", f->server.host, f->error);
 }
 
 static enum err explain(struct fetch *f, const char *url, CURLcode code, const struct fetch_reply *reply,
@@ -199,6 +286,12 @@ static enum err explain(struct fetch *f, const char *url, CURLcode code, const s
 	const struct why *server = &f->server.why;
 	const struct code_page *page = code_find((int)server->code);
 
+	if (f->why.kind != OK) {
+		*why = f->why;
+		return why->kind;
+	}
+	if (server->code == CODE_AGENT_PSK_SERVER)
+		return WHY(why, AGENT_PSK_SERVER, server->clause, "%s: %s", f->server.host, server->text);
 	if (server->kind != OK)
 		return WHY(why, AGENT_SERVER, server->clause, "%s: %s: %s", f->server.host, page ? page->title : "",
 			server->text);
@@ -208,7 +301,7 @@ static enum err explain(struct fetch *f, const char *url, CURLcode code, const s
 	if (reply->body.bad)
 		return WHY(why, AGENT_REPLY, "", "%s: body: want at most %d octets, have more", url, FETCH_BODY_MAX);
 	if (is_refusal(f, code))
-		return WHY(why, AGENT_CLIENT, "RFC 7030 3.3.2", "%s: %s", f->server.host, f->error);
+		return explain_refusal(f, why);
 	return WHY(why, AGENT_CONNECT, "", "%s: %s%s%s", url, curl_easy_strerror(code), f->error[0] ? ": " : "",
 		f->error);
 }
@@ -223,37 +316,65 @@ static enum err set_host(struct fetch *f, const char *url, struct why *why)
 	return OK;
 }
 
-static void set_body(struct fetch *f, enum call_method method, struct span body)
+static void set_body(struct fetch *f, const struct fetch_ask *ask)
 {
-	if (method == CALL_POST) {
-		curl_easy_setopt(f->curl, CURLOPT_POSTFIELDSIZE, (long)body.n);
-		curl_easy_setopt(f->curl, CURLOPT_COPYPOSTFIELDS, body.n ? (const char *)body.p : "");
+	const char *verb = ask->method == CALL_PUT ? "PUT" : ask->method == CALL_DELETE ? "DELETE" : NULL;
+
+	if (ask->method == CALL_POST || ask->method == CALL_PUT) {
+		curl_easy_setopt(f->curl, CURLOPT_POSTFIELDSIZE, (long)ask->body.n);
+		/* borrowed for the call: a copy of what may be a secret would not be wiped */
+		curl_easy_setopt(f->curl, CURLOPT_POSTFIELDS, ask->body.n ? (const char *)ask->body.p : "");
 	} else {
 		curl_easy_setopt(f->curl, CURLOPT_HTTPGET, 1L);
 	}
+	curl_easy_setopt(f->curl, CURLOPT_CUSTOMREQUEST, verb);
 }
 
-enum err fetch_call(struct fetch *f, enum call_method method, const char *url, const char *media_type,
-	const char *accept, struct span body, struct fetch_reply *out, struct why *why)
+static void begin_call(struct fetch *f, const struct fetch_ask *ask, struct fetch_reply *out)
+{
+	f->error[0] = '\0';
+	f->why = f->server.why = (struct why){0};
+	f->ask = ask;
+	f->reply = out;
+	set_body(f, ask);
+	curl_easy_setopt(f->curl, CURLOPT_URL, ask->url);
+	curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, &out->body);
+}
+
+static CURLcode perform(struct fetch *f, const struct fetch_ask *ask)
 {
 	struct curl_slist *headers = NULL;
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
-	*out = (struct fetch_reply){.body = BUF(FETCH_BODY_MAX)};
-	TRY(set_host(f, url, why));
-	f->error[0] = '\0';
-	f->server.why = (struct why){0};
-	set_body(f, method, body);
-	curl_easy_setopt(f->curl, CURLOPT_URL, url);
-	curl_easy_setopt(f->curl, CURLOPT_WRITEDATA, &out->body);
-	if (make_headers(media_type, accept, &headers)) {
+	if (make_headers(ask, &headers)) {
 		curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, headers);
 		code = curl_easy_perform(f->curl);
 	}
 	curl_easy_setopt(f->curl, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(headers);
+	return code;
+}
+
+enum err fetch_send(struct fetch *f, const struct fetch_ask *ask, struct fetch_reply *out, struct why *why)
+{
+	*out = (struct fetch_reply){.body = BUF(FETCH_BODY_MAX)};
+	TRY(set_host(f, ask->url, why));
+	if (ask->origin)
+		TRY(check_origin(ask->origin, why));
+	assert(ask->labels_n <= FETCH_EXPORTS_MAX);
+	begin_call(f, ask, out);
+	CURLcode code = perform(f, ask);
 	if (code != CURLE_OK)
-		return explain(f, url, code, out, why);
+		return explain(f, ask->url, code, out, why);
 	take_head(f, out);
 	return OK;
+}
+
+enum err fetch_call(struct fetch *f, enum call_method method, const char *url, const char *media_type,
+	const char *accept, struct span body, struct fetch_reply *out, struct why *why)
+{
+	const struct fetch_ask ask = {
+		.method = method, .url = url, .media_type = media_type, .accept = accept, .body = body, .base64 = true};
+
+	return fetch_send(f, &ask, out, why);
 }

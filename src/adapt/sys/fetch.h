@@ -1,18 +1,29 @@
 #pragma once
 /*
- * HTTPS calls of the device by libcurl: explicit anchors only, client certificate, one connection kept
- * for all calls of a run, no redirects, no proxies, bounded replies. Blocking. The server's certificate is
- * judged in the handshake, before anything is sent, by the same path validation as everywhere else.
+ * HTTPS calls of the device by libcurl: explicit anchors only, client certificate or shared key, one connection
+ * kept for all calls of a run, no redirects, no proxies, bounded replies. Blocking. The server's certificate is
+ * judged in the handshake, before anything is sent, by the same path validation as everywhere else. With a
+ * shared key no certificate counts: the server must hold the key.
  */
 #include "base/buf.h"
+#include "base/secret.h"
 #include "pki/chain.h"
 #include "port/clock.h"
 #include "wire/call.h"
 
-enum { FETCH_CERTS_MAX = CHAIN_MAX + 1, FETCH_BODY_MAX = 1024 * 1024 };
+enum {
+	FETCH_CERTS_MAX = CHAIN_MAX + 1,
+	FETCH_BODY_MAX = 1024 * 1024,
+	FETCH_IDENTITY_SIZE = 257, /* OpenSSL's PSK_MAX_IDENTITY_LEN, and a NUL */
+	FETCH_EXPORT_SIZE = 48,    /* TS-0003 10.3.1 */
+	FETCH_EXPORTS_MAX = 2,
+	FETCH_ORIGIN_MAX = 512,    /* M2M_ID_MAX */
+};
 
 struct fetch_config {
-	struct span anchors_pem;
+	struct span anchors_pem; /* may be empty with a psk */
+	const char *psk_identity; /* NULL: by certificates */
+	struct secret psk;       /* 1 to SECRET_MAX octets; wiped by the caller */
 	struct span cert_pem; /* client certificate, then intermediates; empty: none */
 	struct span key_pem;  /* its key, unencrypted; wiped by the caller */
 	struct clock clock;
@@ -21,11 +32,25 @@ struct fetch_config {
 	bool tls12_only;
 };
 
+struct fetch_ask {
+	enum call_method method; /* not CALL_HEAD */
+	const char *url;
+	const char *media_type; /* of the body; NULL: no body */
+	const char *accept;     /* NULL: anything */
+	struct span body;
+	bool base64;            /* say Content-Transfer-Encoding: base64 */
+	const char *origin;     /* X-M2M-Origin: who asks; NULL: none */
+	/* RFC 5705: what to export from the TLS session of this very call, without context */
+	const char *labels[FETCH_EXPORTS_MAX];
+	size_t labels_n;
+};
+
 struct fetch_reply {
 	unsigned int status;
 	char media_type[CALL_MEDIA_MAX];
 	int64_t retry_after_s;
-	struct buf body;
+	struct buf body; /* may hold a key: wiped */
+	struct secret exported[FETCH_EXPORTS_MAX]; /* FETCH_EXPORT_SIZE octets of each label asked for */
 	const struct span *certs; /* DER shown by the server, leaf first; valid until the next call */
 	size_t certs_n;
 };
@@ -41,8 +66,11 @@ void fetch_free(struct fetch *f);
 void fetch_cleanup(struct fetch **f);
 #define OWNED_FETCH __attribute__((cleanup(fetch_cleanup)))
 /*
- * Any status is OK. AGENT_SERVER (ERR_FORBIDDEN): the server's chain or name; AGENT_CLIENT (ERR_FORBIDDEN):
- * the server ended the handshake; AGENT_REPLY (ERR_SYNTAX): body too large; AGENT_CONNECT (ERR_SYSTEM): the rest.
+ * Any status is OK. AGENT_SERVER, AGENT_PSK_SERVER (ERR_FORBIDDEN): the server's chain, name or key; AGENT_CLIENT,
+ * AGENT_PSK (ERR_FORBIDDEN): the server ended the handshake; AGENT_REPLY (ERR_SYNTAX): body too large; AGENT_EMS
+ * (ERR_UNSUPPORTED): nothing may be exported from this session; AGENT_CONNECT (ERR_SYSTEM): the rest.
  */
+MUST_CHECK enum err fetch_send(struct fetch *f, const struct fetch_ask *ask, struct fetch_reply *out, struct why *why);
+/* The same for EST: a body is base64. */
 MUST_CHECK enum err fetch_call(struct fetch *f, enum call_method method, const char *url, const char *media_type,
 	const char *accept, struct span body, struct fetch_reply *out, struct why *why);

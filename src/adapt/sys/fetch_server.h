@@ -4,7 +4,10 @@
 
 enum { FETCH_HOST_SIZE = 256 };
 
+struct fetch_psk;
+
 struct fetch_server {
+	const struct fetch_psk *psk; /* NULL: by certificates; borrowed */
 	struct anchors *anchors; /* borrowed */
 	struct clock clock;
 	char host[FETCH_HOST_SIZE]; /* of the URL being called */
