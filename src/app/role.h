@@ -1,7 +1,7 @@
 #pragma once
 /*
  * How a child of `openmef serve` starts. The parent runs its own program again as `openmef role-front N`,
- * `role-registrar N` or `role-signer N` and leaves descriptors behind: ROLE_FD_CONTROL, a stream socket
+ * `role-registrar N`, `role-signer N` or `role-caller N` and leaves descriptors behind: ROLE_FD_CONTROL, a stream socket
  * that speaks channel_control; ROLE_FD_CONF, a sealed memory file with the configuration's text; from
  * ROLE_FD_LISTEN on the listening sockets (fronts only). A role's main loads its files, makes its loop
  * and its control, enters the sandbox, says ready, and runs until told to stop.
@@ -40,6 +40,7 @@ struct role_start {
 int front_main(const struct role_start *start);
 int registrar_main(const struct role_start *start);
 int signer_main(const struct role_start *start);
+int caller_main(const struct role_start *start);
 
 /* `openmef role-...`: argv[0] is the role's word. By hand it says what it is and returns 2. */
 int cmd_role(int argc, char **argv);

@@ -15,6 +15,8 @@ enum {
 	REFUSED_MAX = 1024,
 	PSK_IDENTITY_MAX = 320, /* wire/call.h: CALL_IDENTITY_MAX */
 	PSK_KEY_MAX = 64,       /* base/secret.h: SECRET_MAX */
+	FETCH_MAX = 2 + 2 + 320, /* a use, a KeId */
+	FETCHED_MAX = 2 + 64 + 2 + 512 + 8, /* a key, an enrolee's identifier, a lifetime */
 };
 
 static const struct ipc_type call_types[] = {
@@ -32,6 +34,12 @@ static const struct ipc_type order_types[] = {
 	{.type = CH_REFUSED, .max_payload = REFUSED_MAX},
 };
 
+static const struct ipc_type fetch_types[] = {
+	{.type = CH_FETCH, .max_payload = FETCH_MAX},
+	{.type = CH_FETCHED, .max_payload = FETCHED_MAX},
+	{.type = CH_FETCH_REFUSED, .max_payload = REFUSED_MAX},
+};
+
 static const struct ipc_type control_types[] = {
 	{.type = CH_CHANNEL, .max_payload = 1, .carries_fd = true},
 	{.type = CH_STOP},
@@ -43,6 +51,8 @@ const struct ipc_vocabulary channel_calls = {
 	"front-registrar", call_types, sizeof(call_types) / sizeof(call_types[0])};
 const struct ipc_vocabulary channel_orders = {
 	"registrar-signer", order_types, sizeof(order_types) / sizeof(order_types[0])};
+const struct ipc_vocabulary channel_fetches = {
+	"registrar-caller", fetch_types, sizeof(fetch_types) / sizeof(fetch_types[0])};
 const struct ipc_vocabulary channel_control = {
 	"control", control_types, sizeof(control_types) / sizeof(control_types[0])};
 
@@ -57,6 +67,8 @@ const char *role_name(enum role r)
 		return "registrar";
 	case ROLE_SIGNER:
 		return "signer";
+	case ROLE_CALLER:
+		return "caller";
 	}
 	return "unknown";
 }

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,6 +42,13 @@ static const int front_calls[] = {CALL(accept), CALL(accept4), CALL(getsockopt),
 	CALL(getsockname), CALL(shutdown)};
 
 /*
+ * Connections to MEFs, which are streams over IP and nothing else. No file is opened: their names were
+ * resolved before, as a role that could read files could read the store and the master key of its own user.
+ */
+static const int caller_calls[] = {CALL(connect), CALL(getsockopt), CALL(setsockopt), CALL(getpeername), CALL(getsockname),
+	CALL(shutdown)};
+
+/*
  * What SQLite does to its file and its log, both open by then. Opening is not among it: the master key and
  * the CA key lie in files of the same user, and a filter cannot read paths.
  */
@@ -59,7 +67,7 @@ static const int sanitizer_calls[] = {CALL(mmap), CALL(mprotect), CALL(open), CA
 
 /* The counters are written at exit. */
 static const int coverage_calls[] = {CALL(open), CALL(openat), CALL(mkdir), CALL(ftruncate), CALL(getcwd),
-	CALL(newfstatat), CALL(access), CALL(unlink), CALL(fchmod), CALL(umask), CALL(ioctl)};
+	CALL(newfstatat), CALL(access), CALL(unlink), CALL(fchmod), CALL(umask)};
 
 #define ALLOW(ctx, calls) allow(ctx, calls, sizeof(calls) / sizeof((calls)[0]))
 
@@ -93,6 +101,17 @@ static int allow_bounded(scmp_filter_ctx ctx)
 	return rc;
 }
 
+static int allow_sockets_out(scmp_filter_ctx ctx)
+{
+	int rc = ALLOW(ctx, caller_calls);
+
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET));
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, CALL(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_INET6));
+	return rc;
+}
+
 static int allow_role(scmp_filter_ctx ctx, enum role role)
 {
 	int rc = ALLOW(ctx, common_calls);
@@ -109,6 +128,8 @@ static int allow_role(scmp_filter_ctx ctx, enum role role)
 		rc = ALLOW(ctx, front_calls);
 	if (rc == 0 && role == ROLE_REGISTRAR)
 		rc = ALLOW(ctx, registrar_calls);
+	if (rc == 0 && role == ROLE_CALLER)
+		rc = allow_sockets_out(ctx);
 	return rc;
 }
 

@@ -8,15 +8,35 @@
 #include "core/ca/profile.h"
 #include "core/enrol/label.h"
 
-enum { CONF_PATH_MAX = 512, CONF_LISTEN_MAX = 8, CONF_BODY_MAX = 65536 };
+enum { CONF_PATH_MAX = 512, CONF_LISTEN_MAX = 8, CONF_BODY_MAX = 65536, CONF_MEFS_MAX = 16 };
+
+enum conf_role { CONF_ROLE_MEF = 0, CONF_ROLE_MAF = 1 }; /* docs/decisions/0014 */
 
 struct conf_listen {
 	char address[64];
 	uint16_t port; /* 0: any free port, told in the ready notice and in DIR/run/ports.json */
 };
 
+/* "mef.example.com=https://mef.example.com:8443" */
+struct conf_pair {
+	char name[256];
+	char value[288];
+};
+
+struct conf_pairs {
+	struct conf_pair items[CONF_MEFS_MAX];
+	size_t n;
+};
+
 struct conf {
 	char dir[CONF_PATH_MAX];  /* where the file lies; relative paths start here */
+	/* [serve] */
+	enum conf_role role;
+	/* [maf]; the fields of [mef] from fqdn to tls_key and from fronts to body_max serve it too, and ca_cert holds its
+	 * client_anchors. */
+	char mef_anchors[CONF_PATH_MAX];
+	struct conf_pairs mefs;     /* FQDN=URI */
+	struct conf_pairs connects; /* FQDN=HOST:PORT */
 	/* [mef] */
 	char fqdn[256];
 	struct conf_listen https[CONF_LISTEN_MAX];
@@ -72,8 +92,10 @@ bool conf_row_at(size_t index, struct conf_row *out);
  */
 MUST_CHECK enum err conf_parse(const char *path, struct span text, struct conf *out, struct why *why);
 MUST_CHECK enum err conf_load(const char *path, struct conf *out, struct why *why);
-/* The file that `init` writes: every key with its comment; values from c. */
+/* The file that `init` and `maf new` write: every key of the role with its comment; values from c. */
 void conf_write(const struct conf *c, struct buf *out);
 void conf_defaults(struct conf *out);
+void conf_defaults_maf(struct conf *out);
+const char *conf_pair_find(const struct conf_pairs *pairs, const char *name); /* its value; NULL: none */
 /* "iot": P-256 device certificates of 90 days, label onem2m; "it": 397 days, RSA admitted. */
 MUST_CHECK enum err conf_preset(struct conf *c, const char *name, struct why *why);

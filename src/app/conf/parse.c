@@ -14,6 +14,7 @@ struct reading {
 	unsigned int line;
 	struct conf *conf;
 	struct why *why;
+	bool saw_mef, saw_maf;
 };
 
 static enum err refuse(struct reading *r, const char *section, const char *name, const struct why *cause)
@@ -60,10 +61,19 @@ static void *label_of(struct conf *c, const char *name)
 	return l;
 }
 
+/* [mef] and [maf] share fields, whose defaults differ. */
+static void note_role(struct reading *r, struct span section)
+{
+	if (span_is(section, "maf") && !r->saw_maf)
+		conf_section_defaults("maf", r->conf);
+	r->saw_maf = r->saw_maf || span_is(section, "maf");
+	r->saw_mef = r->saw_mef || span_is(section, "mef");
+}
+
 /* "profile device" is section "profile", instance "device". */
 static void *base_of(struct reading *r, const char *section, struct span *kind)
 {
-	static const char *const plain[] = {"mef", "ca", "keys", "store", "log"};
+	static const char *const plain[] = {"serve", "mef", "maf", "ca", "keys", "store", "log"};
 	struct span all = span_text(section);
 	size_t blank = span_find(all, ' ');
 	const char *instance = blank < all.n ? section + blank + 1 : "";
@@ -74,8 +84,10 @@ static void *base_of(struct reading *r, const char *section, struct span *kind)
 	if (span_is(*kind, "label") && instance[0])
 		return label_of(r->conf, instance);
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
-		if (span_is(all, plain[i]))
+		if (span_is(all, plain[i])) {
+			note_role(r, all);
 			return r->conf;
+		}
 	}
 	return NULL;
 }
@@ -159,12 +171,62 @@ static bool is_http_base(struct span uri)
 	return span_starts(uri, "http://") && uri.n > strlen("http://") && uri.p[uri.n - 1] != '/';
 }
 
-static enum err check_whole(const char *path, const struct conf *c, struct why *why)
+static enum err check_fqdn(const char *path, const struct conf *c, const char *section, struct why *why)
 {
 	if (!c->fqdn[0])
-		return WHY(why, CONF_MISSING, "", "%s: [mef] fqdn: want the MEF's domain name", path);
+		return WHY(why, CONF_MISSING, "", "%s: [%s] fqdn: want its domain name", path, section);
 	if (!text_is_name(span_text(c->fqdn), ".-"))
-		return WHY(why, CONF_VALUE, "", "%s: [mef] fqdn: want a domain name, have '%s'", path, c->fqdn);
+		return WHY(why, CONF_VALUE, "", "%s: [%s] fqdn: want a domain name, have '%s'", path, section, c->fqdn);
+	return OK;
+}
+
+/* What the keys of one section mean for the other role would not be what its writer meant. */
+static enum err check_role(const char *path, const struct reading *r, struct why *why)
+{
+	if (r->conf->role == CONF_ROLE_MEF && r->saw_maf)
+		return WHY(why, CONF_VALUE, "", "%s: [maf]: want no such section with [serve] role = mef", path);
+	if (r->conf->role == CONF_ROLE_MAF && r->saw_mef)
+		return WHY(why, CONF_VALUE, "", "%s: [mef]: want no such section with [serve] role = maf", path);
+	return OK;
+}
+
+/* TS-0003 10.1.1: a MEF shows the certificate of its FQDN, so the URI must name that host. */
+static bool is_mef_uri(const struct conf_pair *mef)
+{
+	struct span uri = span_text(mef->value);
+	size_t scheme = strlen("https://");
+	struct span host = span_from(uri, scheme);
+	struct span port = span_from(host, span_find(host, ':'));
+	struct why ignored = {0};
+	uint64_t number = 0;
+
+	host = span_first(host, span_find(host, ':'));
+	return span_starts(uri, "https://") && span_equal_nocase(host, span_text(mef->name))
+		&& (port.n == 0 || text_number(span_from(port, 1), 1, 65535, "port", &number, &ignored) == OK);
+}
+
+static enum err check_maf(const char *path, const struct conf *c, struct why *why)
+{
+	TRY(check_fqdn(path, c, "maf", why));
+	for (size_t i = 0; i < c->mefs.n; i++) {
+		if (!is_mef_uri(&c->mefs.items[i]))
+			return WHY(why, CONF_VALUE, "TS-0003 10.1.1", "%s: [maf] mef: want %s=https://%s[:PORT], have '%.100s'", path,
+				c->mefs.items[i].name, c->mefs.items[i].name, c->mefs.items[i].value);
+	}
+	for (size_t i = 0; i < c->connects.n; i++) {
+		if (!conf_pair_find(&c->mefs, c->connects.items[i].name))
+			return WHY(why, CONF_VALUE, "", "%s: [maf] connect: %s is not among those of the key mef", path,
+				c->connects.items[i].name);
+		if (!strchr(c->connects.items[i].value, ':'))
+			return WHY(why, CONF_VALUE, "", "%s: [maf] connect: %s: want HOST:PORT, have '%.100s'", path,
+				c->connects.items[i].name, c->connects.items[i].value);
+	}
+	return OK;
+}
+
+static enum err check_whole(const char *path, const struct conf *c, struct why *why)
+{
+	TRY(check_fqdn(path, c, "mef", why));
 	if (!is_http_base(span_text(c->public_http)))
 		return WHY(why, CONF_VALUE, "", "%s: [mef] public_http: want http://HOST[:PORT][/PATH] without a final '/', have '%.100s'",
 			path, c->public_http);
@@ -191,6 +253,7 @@ static enum err resolve(const struct conf *c, const char *kind, char path[CONF_P
 
 static enum err resolve_all(struct conf *c, struct why *why)
 {
+	TRY(resolve(c, "", c->mef_anchors, why));
 	TRY(resolve(c, "", c->tls_cert, why));
 	TRY(resolve(c, "", c->tls_key, why));
 	TRY(resolve(c, "", c->device_anchors, why));
@@ -199,6 +262,15 @@ static enum err resolve_all(struct conf *c, struct why *why)
 	TRY(resolve(c, "", c->ca_chain, why));
 	TRY(resolve(c, "file:", c->master_key, why));
 	return resolve(c, "sqlite:", c->store, why);
+}
+
+const char *conf_pair_find(const struct conf_pairs *pairs, const char *name)
+{
+	for (size_t i = 0; i < pairs->n; i++) {
+		if (span_equal_nocase(span_text(pairs->items[i].name), span_text(name)))
+			return pairs->items[i].value;
+	}
+	return NULL;
 }
 
 static void set_dir(const char *path, struct conf *out)
@@ -212,7 +284,7 @@ static void set_dir(const char *path, struct conf *out)
 
 enum err conf_parse(const char *path, struct span text, struct conf *out, struct why *why)
 {
-	struct reading r = {path, text, 0, out, why};
+	struct reading r = {.path = path, .rest = text, .conf = out, .why = why};
 
 	conf_defaults(out);
 	out->profiles.n = 0;
@@ -230,7 +302,14 @@ enum err conf_parse(const char *path, struct span text, struct conf *out, struct
 		return why->kind;
 	if (line != 0)
 		return WHY(why, CONF_SYNTAX, "", "%s:%d: want [section] or key = value", path, line);
-	TRY(check_whole(path, out, why));
+	TRY(check_role(path, &r, why));
+	if (out->role == CONF_ROLE_MAF) {
+		out->http_n = 0;
+		out->device_anchors[0] = out->ca_chain[0] = '\0';
+		TRY(check_maf(path, out, why));
+	} else {
+		TRY(check_whole(path, out, why));
+	}
 	return resolve_all(out, why);
 }
 

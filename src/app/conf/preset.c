@@ -4,11 +4,20 @@
 
 void conf_defaults(struct conf *out)
 {
-	static const char *const sections[] = {"mef", "ca", "keys", "store", "log"};
+	static const char *const sections[] = {"serve", "mef", "ca", "keys", "store", "log"};
 
 	memset(out, 0, sizeof(*out));
 	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++)
 		conf_section_defaults(sections[i], out);
+}
+
+void conf_defaults_maf(struct conf *out)
+{
+	conf_defaults(out);
+	out->role = CONF_ROLE_MAF;
+	conf_section_defaults("maf", out);
+	out->http_n = 0;
+	out->device_anchors[0] = out->ca_chain[0] = '\0';
 }
 
 struct setting {

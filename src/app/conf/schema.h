@@ -38,6 +38,8 @@ extern const struct conf_type conf_type_size;   /* int64_t, plain number */
 extern const struct conf_type conf_type_duration;
 extern const struct conf_type conf_type_yes_no;
 extern const struct conf_type conf_type_log_level;
+extern const struct conf_type conf_type_role;
+extern const struct conf_type conf_type_pairs; /* struct conf_pairs */
 /* types_pki.c: lists of profiles, labels and listeners */
 extern const struct conf_type conf_type_https;
 extern const struct conf_type conf_type_http;

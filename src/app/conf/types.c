@@ -130,6 +130,57 @@ static void level_show(const void *base, const struct conf_key *key, struct buf 
 
 const struct conf_type conf_type_log_level = {level_set, level_show};
 
+static enum err role_set(void *base, const struct conf_key *key, struct span value, struct why *why)
+{
+	struct conf *c = base;
+
+	if (!span_is_nocase(value, "mef") && !span_is_nocase(value, "maf"))
+		return WHY(why, CONF_VALUE, "", "%s: want mef or maf, have '%.*s'", key->name, SPAN_FMT(span_first(value, 40)));
+	c->role = span_is_nocase(value, "maf") ? CONF_ROLE_MAF : CONF_ROLE_MEF;
+	return OK;
+}
+
+static void role_show(const void *base, const struct conf_key *key, struct buf *out)
+{
+	const struct conf *c = base;
+
+	buf_put_text(out, c->role == CONF_ROLE_MAF ? "maf" : "mef");
+}
+
+const struct conf_type conf_type_role = {role_set, role_show};
+
+static enum err pairs_set(void *base, const struct conf_key *key, struct span value, struct why *why)
+{
+	struct conf_pairs *pairs = field_of(base, key);
+	struct span item;
+
+	pairs->n = 0;
+	while (conf_list_next(&value, &item)) {
+		size_t at = span_find(item, '=');
+		struct span name = span_first(item, at);
+		if (pairs->n == CONF_MEFS_MAX)
+			return WHY(why, CONF_VALUE, "", "%s: want at most %d entries", key->name, CONF_MEFS_MAX);
+		struct conf_pair *p = &pairs->items[pairs->n];
+		if (!text_is_name(name, ".-") || item.n < at + 2 || !text_copy(p->name, sizeof(p->name), name)
+			|| !text_copy(p->value, sizeof(p->value), span_from(item, at + 1)))
+			return WHY(why, CONF_VALUE, "", "%s: want FQDN=VALUE, have '%.*s'", key->name, SPAN_FMT(span_first(item, 100)));
+		if (conf_pair_find(pairs, p->name))
+			return WHY(why, CONF_VALUE, "", "%s: %s: want it once", key->name, p->name);
+		pairs->n++;
+	}
+	return OK;
+}
+
+static void pairs_show(const void *base, const struct conf_key *key, struct buf *out)
+{
+	const struct conf_pairs *pairs = field_in(base, key);
+
+	for (size_t i = 0; i < pairs->n; i++)
+		buf_put_fmt(out, "%s%s=%s", i ? ", " : "", pairs->items[i].name, pairs->items[i].value);
+}
+
+const struct conf_type conf_type_pairs = {pairs_set, pairs_show};
+
 bool conf_list_next(struct span *rest, struct span *item)
 {
 	while (rest->n && strchr(", \t", rest->p[0]) && rest->p[0])

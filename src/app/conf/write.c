@@ -34,16 +34,8 @@ static void write_keys(const char *section, const void *base, bool comments, str
 	}
 }
 
-void conf_write(const struct conf *c, struct buf *out)
+static void write_certificates(const struct conf *c, struct buf *out)
 {
-	static const char *const sections[] = {"mef", "ca", "keys", "store", "log"};
-
-	buf_put_text(out, "# OpenMEF configuration. Relative paths start where this file lies.\n"
-			  "# After a change: `openmef reload`, or SIGHUP to the running server.\n");
-	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
-		buf_put_fmt(out, "\n[%s]\n", sections[i]);
-		write_keys(sections[i], c, true, out);
-	}
 	buf_put_text(out, "# Certificate profiles: what the CA issues, whoever asks.\n");
 	for (size_t i = 0; i < c->profiles.n; i++) {
 		buf_put_fmt(out, "\n[profile %s]\n", c->profiles.items[i].name);
@@ -55,4 +47,20 @@ void conf_write(const struct conf *c, struct buf *out)
 		buf_put_fmt(out, "\n[label %s]\n", l->name[0] ? l->name : "default");
 		write_keys("label", l, i == 0, out);
 	}
+}
+
+void conf_write(const struct conf *c, struct buf *out)
+{
+	static const char *const mef[] = {"serve", "mef", "ca", "keys", "store", "log", NULL};
+	static const char *const maf[] = {"serve", "maf", "keys", "store", "log", NULL};
+	const char *const *sections = c->role == CONF_ROLE_MAF ? maf : mef;
+
+	buf_put_text(out, "# OpenMEF configuration. Relative paths start where this file lies.\n"
+			  "# After a change: `openmef reload`, or SIGHUP to the running server.\n");
+	for (; *sections; sections++) {
+		buf_put_fmt(out, "\n[%s]\n", *sections);
+		write_keys(*sections, c, true, out);
+	}
+	if (c->role == CONF_ROLE_MEF)
+		write_certificates(c, out);
 }

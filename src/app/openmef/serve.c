@@ -268,6 +268,16 @@ void supervisor_gone(struct generation *g)
 
 /* ---- signals */
 
+/* One store is either a MEF's or a MAF's. Gives conf and its descriptor up when it fails. */
+static enum err same_role(const struct supervisor *s, struct conf *conf, int conf_fd, struct why *why)
+{
+	if (conf->role == s->generations->conf->role)
+		return OK;
+	mem_free(conf);
+	close(conf_fd);
+	return WHY(why, CONF_VALUE, "", "%s: [serve] role: want the one that the service was started with", s->conf_path);
+}
+
 static void reload(void *arg)
 {
 	struct supervisor *s = arg;
@@ -284,6 +294,8 @@ static void reload(void *arg)
 	log_event(LOG_INFO_, "reloading", "conf", s->conf_path, NULL);
 	notify_reloading();
 	enum err err = read_conf(s, &conf, &conf_fd, &why);
+	if (err == OK)
+		err = same_role(s, conf, conf_fd, &why);
 	if (err == OK)
 		err = generation_begin(s, conf, conf_fd, &why);
 	if (err != OK) {

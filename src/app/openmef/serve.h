@@ -81,7 +81,7 @@ struct generation {
 	struct conf *conf;
 	char *conf_path;
 	int conf_fd;
-	struct member *members; /* signers, registrar, fronts */
+	struct member *members; /* signers or a caller, registrar, fronts */
 	size_t n;
 	bool serving;  /* was ready once */
 	bool stopping;

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* Who must be ready before whom; stopped in the other direction, so that nobody loses whom it asks. */
-static const enum role order[] = {ROLE_SIGNER, ROLE_REGISTRAR, ROLE_FRONT};
+static const enum role order[] = {ROLE_SIGNER, ROLE_CALLER, ROLE_REGISTRAR, ROLE_FRONT};
 enum { STAGES = sizeof(order) / sizeof(order[0]) };
 
 /* After a stop, before the kill. A front drains ROLE_DRAIN_MS. */
@@ -50,15 +50,19 @@ static enum err add_members(struct generation *g, enum role role, unsigned int n
 
 static enum err fill(struct generation *g, const char *path, struct why *why)
 {
-	unsigned int signers = conf_signers(g->conf);
+	bool maf = g->conf->role == CONF_ROLE_MAF;
+	unsigned int signers = maf ? 0 : conf_signers(g->conf);
+	unsigned int callers = maf ? 1 : 0;
 	unsigned int fronts = conf_fronts(g->conf);
+	unsigned int n = signers + callers + 1 + fronts;
 
 	g->conf_path = mem_text(path);
-	g->members = mem_array((size_t)signers + 1 + fronts, sizeof(*g->members));
+	g->members = mem_array(n, sizeof(*g->members));
 	if (!g->conf_path || !g->members)
-		return WHY(why, NOMEM, "", "roles: want room for %u", signers + 1 + fronts);
+		return WHY(why, NOMEM, "", "roles: want room for %u", n);
 	TRY(loop_timer_new(g->supervisor->loop, on_limit, g, &g->limit, why));
 	TRY(add_members(g, ROLE_SIGNER, signers, why));
+	TRY(add_members(g, ROLE_CALLER, callers, why));
 	TRY(add_members(g, ROLE_REGISTRAR, 1, why));
 	return add_members(g, ROLE_FRONT, fronts, why);
 }

@@ -76,7 +76,7 @@ void member_fini(struct member *m)
 	m->timer = NULL;
 }
 
-/* Who talks to whom: a front to the registrar, the registrar to every signer. */
+/* Who talks to whom: fronts, signers and the caller to the registrar. */
 static bool talk(const struct member *a, const struct member *b)
 {
 	return (a->role == ROLE_REGISTRAR) != (b->role == ROLE_REGISTRAR);

@@ -27,6 +27,7 @@ static const struct {
 	{"role-front", "accepts connections", ROLE_FRONT, front_main},
 	{"role-registrar", "holds the store and decides", ROLE_REGISTRAR, registrar_main},
 	{"role-signer", "holds the CA key and signs", ROLE_SIGNER, signer_main},
+	{"role-caller", "fetches keys from MEFs", ROLE_CALLER, caller_main},
 };
 
 static bool inherited(void)

@@ -155,6 +155,8 @@ static void every_key_is_commented_and_written(void **state)
 	conf_defaults(made);
 	assert_int_equal(conf_preset(made, "iot", &why), OK);
 	conf_write(made, &text);
+	conf_defaults_maf(made);
+	conf_write(made, &text);
 	for (size_t i = 0; conf_row_at(i, &row); i++) {
 		char line[128];
 		assert_true(strlen(row.comment) > 10);
@@ -192,6 +194,74 @@ static void names_that_go_into_certificates_are_checked(void **state)
 	assert_int_equal(parse(LEAST "[mef]\npublic_http =\n", &why), OK);
 }
 
+#define LEAST_MAF "[serve]\nrole = maf\n[maf]\nfqdn = maf.example.com\n"
+#define TWO_MEFS "mef = mef.example.com=https://mef.example.com:8443, b.example.org=https://b.example.org\n"
+
+static void a_maf_needs_its_own_section_and_no_more(void **state)
+{
+	struct why why;
+
+	assert_int_equal(parse(LEAST_MAF TWO_MEFS "connect = MEF.example.com=127.0.0.1:1\n", &why), OK);
+	assert_int_equal(conf.role, CONF_ROLE_MAF);
+	assert_string_equal(conf.fqdn, "maf.example.com");
+	assert_int_equal(conf.https[0].port, 8444);
+	assert_int_equal(conf.http_n, 0);
+	assert_string_equal(conf.tls_cert, "/etc/x/tls/maf.cert.pem");
+	assert_string_equal(conf.ca_cert, "/etc/x/anchors/clients.pem");
+	assert_string_equal(conf.mef_anchors, "/etc/x/anchors/mef.pem");
+	assert_string_equal(conf.ca_chain, "");
+	assert_string_equal(conf.device_anchors, "");
+	assert_string_equal(conf_pair_find(&conf.mefs, "B.example.org"), "https://b.example.org");
+	assert_string_equal(conf_pair_find(&conf.connects, "mef.example.com"), "127.0.0.1:1");
+	assert_null(conf_pair_find(&conf.connects, "b.example.org"));
+	/* the order of the sections does not count */
+	assert_int_equal(parse("[maf]\nfqdn = maf.example.com\n[serve]\nrole = maf\n", &why), OK);
+}
+
+static void each_role_refuses_the_section_of_the_other(void **state)
+{
+	assert_refused(LEAST "[maf]\nfqdn = maf.example.com\n", "[maf]: want no such section");
+	assert_refused(LEAST_MAF "[mef]\nfqdn = mef.example.com\n", "[mef]: want no such section");
+	assert_refused("[serve]\nrole = maf\n", "[maf] fqdn");
+	assert_refused("[serve]\nrole = bsf\n", "want mef or maf");
+}
+
+static void mefs_of_a_maf_are_checked(void **state)
+{
+	OWNED_BUF struct buf text = BUF(16 * 1024);
+	struct why why;
+
+	assert_refused(LEAST_MAF "mef = mef.example.com\n", "want FQDN=VALUE");
+	assert_refused(LEAST_MAF "mef = mef.example.com=http://mef.example.com\n", "https://mef.example.com[:PORT]");
+	assert_refused(LEAST_MAF "mef = mef.example.com=https://other.example.com\n", "https://mef.example.com[:PORT]");
+	assert_refused(LEAST_MAF "mef = mef.example.com=https://mef.example.com:0\n", "https://mef.example.com[:PORT]");
+	assert_refused(LEAST_MAF "mef = mef.example.com=https://mef.example.com/x\n", "https://mef.example.com[:PORT]");
+	assert_refused(LEAST_MAF "mef = a.b=https://a.b, A.b=https://a.b\n", "once");
+	assert_refused(LEAST_MAF "connect = mef.example.com=127.0.0.1:1\n", "not among those");
+	assert_refused(LEAST_MAF TWO_MEFS "connect = mef.example.com=127.0.0.1\n", "HOST:PORT");
+	buf_put_text(&text, LEAST_MAF "mef = a0=https://a0");
+	for (int i = 1; i < CONF_MEFS_MAX; i++)
+		buf_put_fmt(&text, ",a%d=https://a%d", i, i);
+	assert_int_equal(parse(buf_text(&text), &why), OK);
+	assert_int_equal(conf.mefs.n, CONF_MEFS_MAX);
+	buf_put_text(&text, ",b=https://b");
+	assert_refused(buf_text(&text), "at most 16");
+}
+
+static void what_maf_new_writes_reads_back_the_same(void **state)
+{
+	OWNED_BUF struct buf text = BUF(64 * 1024);
+	OWNED_BUF struct buf again = BUF(64 * 1024);
+	struct why why;
+
+	assert_int_equal(parse(LEAST_MAF TWO_MEFS "connect = mef.example.com=127.0.0.1:1\n", &why), OK);
+	conf_write(&conf, &text);
+	assert_null(strstr(buf_text(&text), "\n[ca]\n"));
+	assert_int_equal(conf_parse("/etc/x/openmef.conf", buf_span(&text), &conf, &why), OK);
+	conf_write(&conf, &again);
+	assert_string_equal(buf_text(&text), buf_text(&again));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +276,10 @@ int main(void)
 		cmocka_unit_test(every_key_is_commented_and_written),
 		cmocka_unit_test(iot_keeps_to_p256_and_asks_for_the_challenge),
 		cmocka_unit_test(names_that_go_into_certificates_are_checked),
+		cmocka_unit_test(a_maf_needs_its_own_section_and_no_more),
+		cmocka_unit_test(each_role_refuses_the_section_of_the_other),
+		cmocka_unit_test(mefs_of_a_maf_are_checked),
+		cmocka_unit_test(what_maf_new_writes_reads_back_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
