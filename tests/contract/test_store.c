@@ -65,7 +65,8 @@ static int run(const char *store, CMFixtureFunction setup, const struct store_te
 int main(void)
 {
 	static const struct store_tests *const suites[] = {
-		&store_enrolee_suite, &store_issued_suite, &store_record_suite, &store_transaction_suite};
+		&store_enrolee_suite, &store_issued_suite, &store_record_suite, &store_symkey_suite, &store_token_suite,
+		&store_transaction_suite};
 	int failed = 0;
 
 	for (size_t i = 0; i < sizeof(suites) / sizeof(suites[0]); i++) {

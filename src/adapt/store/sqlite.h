@@ -4,6 +4,12 @@
  * it open; one writes at a time, the others wait for it up to busy_timeout_ms. Who has waited that long
  * in vain does not wait again before a begin() has succeeded. A file from an older version is brought
  * up to date on opening; one from a newer version is refused.
+ *
+ * What was removed or replaced is overwritten by zeros (secure_delete). In the file itself that happens when the
+ * log is written back, after some 1,000 pages of writes or when the last process closes; until then, and
+ * in the log until later writes cover the place, the sealed octets of an erased key can still be read by
+ * whoever may read the files. An empty log (`PRAGMA wal_checkpoint(TRUNCATE)`, a clean stop) holds none.
+ * Copies that a file system or a disk keeps of its own are out of reach; so keys are sealed before they get here.
  */
 #include "port/store.h"
 
