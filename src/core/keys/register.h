@@ -2,7 +2,8 @@
 /* What operators do with symmetric keys, preferences and tokens: each checked, each with its audit event. */
 #include "core/keys/vault.h"
 
-enum { KPM_MIN = 16, KPM_MAX = 64, KPM_NEW = 32, TOKEN_BYTES = 16, TOKEN_TEXT_SIZE = 27 };
+enum { KPM_MIN = 16, KPM_MAX = 64, KPM_NEW = 32, TOKEN_BYTES = 16, TOKEN_TEXT_SIZE = 27,
+	KEYS_ERASE_MAX = 1000, TOKEN_CHARS_MAX = 128 /* as many as a request may bring, M2M_TOKEN_MAX */ };
 
 /*
  * Kpm for an enrolee (which exists), by KpmId name@FQDN of this MEF. expires_s 0: never. Event key.added.
@@ -10,6 +11,7 @@ enum { KPM_MIN = 16, KPM_MAX = 64, KPM_NEW = 32, TOKEN_BYTES = 16, TOKEN_TEXT_SI
  */
 MUST_CHECK enum err register_kpm(const struct vault *v, const char *enrolee_id, const char *kpmid, const char *mef_fqdn,
 	const struct secret *kpm, int64_t expires_s, int64_t now_s, struct why *why);
+const char *symkey_kind_name(enum symkey_kind k); /* "Kpm", "Ke", ... for people */
 /* Any key of an enrolee, by kind and id. Event key.removed. */
 MUST_CHECK enum err register_key_remove(struct store *store, enum symkey_kind kind, const char *id, int64_t now_s, struct why *why);
 /* json is checked by prefs_parse and stored in canonical form. Event preferences.changed. */
@@ -25,6 +27,6 @@ MUST_CHECK enum err register_token_remove(struct store *store, const char *id, i
 MUST_CHECK enum err token_hash(struct span token, uint8_t out[32], struct why *why);
 /*
  * Erases keys whose time is over, at most limit of them, with an event key.expired each. *erased_out tells how many;
- * when that is limit there may be more.
+ * when that is limit (of which KEYS_ERASE_MAX count) there may be more.
  */
 MUST_CHECK enum err keys_erase_due(struct store *store, int64_t now_s, size_t limit, size_t *erased_out, struct why *why);
