@@ -7,7 +7,7 @@ import csource
 
 # Which packages a folder must be allowed the headers of, to link them.
 PACKAGES = {"JANSSON": "jansson", "CRYPTO": "crypto", "OPENSSL": "tls", "SSL": "tls", "EVENT": "event",
-	"SECCOMP": "seccomp", "SQLITE": "sqlite", "CURL": "curl", "INIH": "ini"}
+	"SECCOMP": "seccomp", "SQLITE": "sqlite", "CURL": "curl", "INIH": "ini", "XML": "xml", "UTF8PROC": "utf8proc"}
 
 
 def include_faults(table, root):

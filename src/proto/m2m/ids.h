@@ -3,6 +3,7 @@
  * Identifiers of TS-0003 10.3.4, 10.3.5, 10.4, 10.5, 10.6 and 12.2. Host names come out in lower case,
  * hex in upper case; comparing is done on these normal forms.
  */
+#include "base/span.h"
 #include "base/why.h"
 
 enum {
