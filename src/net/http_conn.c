@@ -46,6 +46,15 @@ enum err http_conn_new(struct http_server *s, int fd, struct tls_server *tls, co
 	return OK;
 }
 
+static void drop_out(struct http_conn *c)
+{
+	if (c->wipe_out)
+		buf_fini_wipe(&c->out);
+	else
+		buf_fini(&c->out);
+	c->out_at = c->out_mark = 0;
+}
+
 static void conn_free(struct http_conn *c)
 {
 	struct http_server *s = c->server;
@@ -55,12 +64,13 @@ static void conn_free(struct http_conn *c)
 	s->held -= c->held;
 	if (c->exchange)
 		c->exchange->conn = NULL;
+	http_psk_forget(c);
 	loop_watch_free(c->watch);
 	tls_free(c->ssl);
 	close(c->fd);
 	http_parser_free(c->parser);
 	buf_fini(&c->rest);
-	buf_fini(&c->out);
+	drop_out(c);
 	mem_free(c);
 	http_server_gone(s, source);
 }
@@ -157,8 +167,7 @@ static enum io flush(struct http_conn *c)
 			return io;
 		c->out_at += n;
 	}
-	buf_fini(&c->out);
-	c->out_at = c->out_mark = 0;
+	drop_out(c);
 	c->server->held -= c->held;
 	c->held = 0;
 	return IO_DONE;
@@ -186,9 +195,14 @@ static void acknowledge_now(const struct http_conn *c)
 static bool step_handshake(struct http_conn *c)
 {
 	struct why why = {0};
+	struct span identity;
 
+	if (c->ask)
+		return false;
 	ERR_clear_error();
-	int result = SSL_do_handshake(c->ssl);
+	int result = tls_handshake(c->ssl);
+	if (tls_psk_waits(c->ssl, &identity))
+		return http_psk_ask(c, identity);
 	if (result == 1) {
 		acknowledge_now(c);
 		return become_idle(c);
@@ -213,6 +227,7 @@ static void start_reply(struct http_conn *c, const struct reply *reply, bool hea
 	c->server->held += c->out.n;
 	c->close_after = !keep;
 	c->answered = true;
+	c->wipe_out = reply->max_age_s == 0; /* what nobody may store may be a key */
 	c->linger |= !keep && c->rest.n > 0;
 	http_queue_enter(c, CONN_WRITE);
 }
@@ -245,11 +260,24 @@ static struct span fitting(struct span value, size_t max)
 	return value.n <= max ? value : span_of(NULL, 0);
 }
 
+/* Only for calls that need them: an exporter costs as much as everything else that a small call does. */
+static enum err export_keys(struct http_conn *c, struct call *call, struct why *why)
+{
+	const struct http_server *s = c->server;
+	enum call_export what = c->ssl && s->exports ? s->exports(s->exports_arg, call) : EXPORT_NONE;
+
+	return what == EXPORT_NONE ? OK : tls_export(c->ssl, what, &call->peer, why);
+}
+
 static enum err build_call(struct http_conn *c, const struct http_request *r, struct call *out, struct why *why)
 {
 	if (r->media_type.n > CALL_MEDIA_MAX)
 		return WHY(why, HTTP_HEAD_LIMIT, "RFC 9110 8.3", "Content-Type: want at most %d bytes, have %zu",
 			CALL_MEDIA_MAX, r->media_type.n);
+	/* A name that is cut short is another name. */
+	if (r->origin.n > CALL_NAME_MAX)
+		return WHY(why, HTTP_HEAD_LIMIT, "TS-0009 6.4.1", "X-M2M-Origin: want at most %d bytes, have %zu",
+			CALL_NAME_MAX, r->origin.n);
 	if (c->ssl && !c->peer_known)
 		TRY(tls_peer(c->ssl, &c->peer, why));
 	c->peer_known = true;
@@ -262,10 +290,11 @@ static enum err build_call(struct http_conn *c, const struct http_request *r, st
 		.transfer_encoding = fitting(r->transfer_encoding, CALL_MEDIA_MAX),
 		.accept = fitting(r->accept, CALL_MEDIA_MAX),
 		.user_agent = span_first(r->user_agent, CALL_AGENT_MAX),
+		.origin = r->origin,
 		.body = r->body,
 		.peer = c->peer,
 	};
-	return OK;
+	return export_keys(c, out, why);
 }
 
 static bool dispatch(struct http_conn *c)
@@ -398,7 +427,7 @@ static bool step_linger(struct http_conn *c)
 	return n > 0;
 }
 
-static void run(struct http_conn *c)
+void http_conn_run(struct http_conn *c)
 {
 	static bool (*const steps[CONN_STATES])(struct http_conn *c) = {
 		[CONN_HANDSHAKE] = step_handshake,
@@ -426,7 +455,7 @@ static void on_ready(void *arg, int ready)
 	if (c->state == CONN_WAIT)
 		loop_watch_set(c->watch, 0);
 	else
-		run(c);
+		http_conn_run(c);
 }
 
 void http_conn_expire(struct http_conn *c)
@@ -449,7 +478,7 @@ void http_conn_expire(struct http_conn *c)
 		return;
 	}
 	refuse(c, 408, &why);
-	run(c);
+	http_conn_run(c);
 }
 
 void http_exchange_reply(struct http_exchange *x, const struct reply *reply)
@@ -460,7 +489,7 @@ void http_exchange_reply(struct http_exchange *x, const struct reply *reply)
 		c->exchange = NULL;
 		start_reply(c, reply, x->head_only, x->keep_alive);
 		if (!c->running)
-			run(c);
+			http_conn_run(c);
 	}
 	mem_free(x);
 }

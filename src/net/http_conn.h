@@ -23,6 +23,7 @@ enum {
 	HTTP_HELD_MAX = 64 * 1024 * 1024, /* replies that clients have not taken yet, all together */
 	HTTP_HELD_RETRY_S = 5,
 	HTTP_HELD_SMALL = 64 * 1024,      /* replies up to that are sent nevertheless */
+	HTTP_PSK_WAITING_MAX = 1000,      /* handshakes that wait for a key; each has a stack of 32 KiB */
 	HTTP_TURN_READS = 16,           /* reads of one connection before others have their turn */
 	HTTP_READ_SIZE = 16 * 1024,     /* one TLS record */
 };
@@ -38,6 +39,7 @@ struct http_conn {
 	struct http_parser *parser;
 	struct http_source *source;
 	struct http_exchange *exchange; /* CONN_WAIT */
+	struct http_psk *ask;           /* CONN_HANDSHAKE, while its key is on the way */
 	struct buf rest; /* read ahead of the request under way */
 	struct buf out;
 	size_t out_at, out_mark; /* written, and at the last new deadline */
@@ -50,6 +52,7 @@ struct http_conn {
 	bool close_after;   /* the reply under way is the last */
 	bool answered;      /* had a reply already */
 	bool linger;        /* the client may still be sending */
+	bool wipe_out;      /* the reply under way may hold a key */
 	bool peer_known;
 	struct peer peer;
 };
@@ -76,6 +79,11 @@ struct http_server {
 	struct loop *loop;
 	http_handler handler;
 	void *arg;
+	http_exports exports;
+	void *exports_arg;
+	http_psk_handler psk;
+	void *psk_arg;
+	unsigned int psk_waiting;
 	struct http_limits limits;
 	struct http_listener *listeners;
 	struct http_sources *sources;
@@ -100,6 +108,12 @@ MUST_CHECK enum err http_conn_new(struct http_server *s, int fd, struct tls_serv
 void http_conn_expire(struct http_conn *c); /* its deadline has come */
 void http_conn_close(struct http_conn *c);  /* politely; may free it */
 void http_conn_cut(struct http_conn *c);    /* at once; may free it */
+void http_conn_run(struct http_conn *c);    /* until it has to wait; may free it */
+
+/* http_psk.c */
+/* Asks for the key of an identity; true when the handshake can go on at once. May cut the connection. */
+bool http_psk_ask(struct http_conn *c, struct span identity);
+void http_psk_forget(struct http_conn *c); /* the connection goes away */
 
 /* http_queue.c */
 int64_t http_now_ms(void);

@@ -216,6 +216,18 @@ enum err http_server_listen(struct http_server *s, int fd, struct tls_server *tl
 	return OK;
 }
 
+void http_server_exports(struct http_server *s, http_exports exports, void *arg)
+{
+	s->exports = exports;
+	s->exports_arg = arg;
+}
+
+void http_server_psk(struct http_server *s, http_psk_handler handler, void *arg)
+{
+	s->psk = handler;
+	s->psk_arg = arg;
+}
+
 static void stop_listening(struct http_server *s)
 {
 	while (s->listeners) {

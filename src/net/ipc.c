@@ -118,13 +118,13 @@ static void shut(struct ipc *c)
 	for (size_t i = 0; i < c->fds_out_n; i++)
 		close(c->fds_out[i].fd);
 	c->fds_in_n = c->fds_out_n = 0;
-	buf_fini(&c->out);
+	buf_fini_wipe(&c->out);
 	c->out_at = 0;
 }
 
 static void release(struct ipc *c)
 {
-	buf_fini(&c->in);
+	buf_fini_wipe(&c->in);
 	mem_free(c);
 }
 
@@ -147,6 +147,16 @@ static void leave(struct ipc *c)
 {
 	if (--c->busy == 0 && c->freed)
 		release(c);
+}
+
+/* buf_drop that leaves no copy behind where frames may hold keys. */
+static void drop_front(const struct ipc *c, struct buf *b, size_t n)
+{
+	size_t before = b->n;
+
+	buf_drop(b, n);
+	if (c->v->holds_keys && b->p)
+		mem_wipe(b->p + b->n, before - b->n);
 }
 
 static void fail(struct ipc *c, const struct why *why)
@@ -212,7 +222,7 @@ static void dispatch(struct ipc *c)
 		at += used;
 		c->h.frame(c->h.arg, type, id, payload, fd);
 	}
-	buf_drop(&c->in, at);
+	drop_front(c, &c->in, at);
 	if (c->in.n == 0 && c->in.cap > KEEP_BUFFER)
 		buf_fini(&c->in);
 }
@@ -318,6 +328,7 @@ static void drop_queue(struct ipc *c)
 		close(c->fds_out[i].fd);
 	c->fds_out_n = 0;
 	c->out_at = 0;
+	drop_front(c, &c->out, c->out.n);
 	if (c->out.cap > KEEP_BUFFER)
 		buf_fini(&c->out);
 	else
@@ -411,7 +422,7 @@ static enum err queue(
 		return WHY(why, IPC_QUEUE, "", "%s: queue: want at most %d bytes, have %zu", c->v->name,
 			IPC_QUEUE_MAX, ipc_queued(c) + IPC_HEAD_SIZE + payload.n);
 	if (c->out_at > c->out.n / 2) {
-		buf_drop(&c->out, c->out_at);
+		drop_front(c, &c->out, c->out_at);
 		c->out_at = 0;
 	}
 	size_t before = c->out.n;

@@ -24,6 +24,7 @@ struct ipc_vocabulary {
 	const char *name; /* "front-registrar" */
 	const struct ipc_type *types;
 	size_t n;
+	bool holds_keys; /* frames may hold keys: overwritten in the buffers here once sent, or handled */
 };
 
 struct ipc;

@@ -6,6 +6,8 @@
 
 #include <openssl/err.h>
 
+#include <stdio.h>
+
 const char *tls_reason(void)
 {
 	unsigned long code = ERR_peek_last_error();
@@ -59,6 +61,18 @@ static const char ciphers_12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES2
 				 "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-SHA256:"
 				 "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305";
 static const char ciphers_13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+
+static enum err choose_ciphers(SSL_CTX *ctx, bool psk, struct why *why)
+{
+	char list[1024];
+
+	/* The server's order counts: a client that offers such a suite has a key to prove, perhaps nothing else. */
+	snprintf(list, sizeof(list), "%s%s%s", psk ? tls_psk_ciphers : "", psk ? ":" : "", ciphers_12);
+	if (SSL_CTX_set_cipher_list(ctx, list) != 1 || SSL_CTX_set_ciphersuites(ctx, ciphers_13) != 1)
+		return setup_failed("cipher suites", why);
+	return OK;
+}
+
 static enum err choose_algorithms(SSL_CTX *ctx, struct why *why)
 {
 	/* Not const: OpenSSL's macros cast them so. */
@@ -68,8 +82,6 @@ static enum err choose_algorithms(SSL_CTX *ctx, struct why *why)
 
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
 		return setup_failed("versions", why);
-	if (SSL_CTX_set_cipher_list(ctx, ciphers_12) != 1 || SSL_CTX_set_ciphersuites(ctx, ciphers_13) != 1)
-		return setup_failed("cipher suites", why);
 	if (SSL_CTX_set1_groups_list(ctx, groups) != 1)
 		return setup_failed("groups", why);
 	if (SSL_CTX_set1_sigalgs_list(ctx, signatures) != 1 || SSL_CTX_set1_client_sigalgs_list(ctx, signatures) != 1)
@@ -95,6 +107,9 @@ static enum err make_context(struct tls_server *s, struct why *why)
 	SSL_CTX_set_tlsext_servername_callback(s->ctx, on_name);
 	SSL_CTX_set_tlsext_servername_arg(s->ctx, s);
 	SSL_CTX_set_alpn_select_cb(s->ctx, on_protocols, s);
+	TRY(choose_ciphers(s->ctx, s->psk, why));
+	if (s->psk)
+		TRY(tls_psk_setup(s, why));
 	return choose_algorithms(s->ctx, why);
 }
 
@@ -102,6 +117,8 @@ static enum err fill(struct tls_server *s, const struct tls_config *config, stru
 {
 	if (config->fqdn && !text_copy(s->fqdn, sizeof(s->fqdn), span_text(config->fqdn)))
 		return WHY(why, TLS_CONFIG, "", "fqdn: want less than %d bytes", CALL_NAME_MAX);
+	s->psk = config->psk;
+	s->ems_optional = config->ems_optional;
 	TRY(tls_provider_new(&s->provider, &s->lib, why));
 	s->sha256 = EVP_MD_fetch(s->lib, "SHA256", NULL);
 	s->known = tls_known_new();
@@ -166,8 +183,15 @@ void tls_free(SSL *ssl)
 	if (!ssl)
 		return;
 	struct tls_link *link = tls_link_of(ssl);
+	if (link->psk) {
+		tls_psk_abort(ssl);
+		mem_wipe(link->psk, sizeof(*link->psk));
+		mem_free(link->psk);
+	}
 	mem_free(link->leaf);
 	mem_free(link->failure);
+	if (link->exported)
+		mem_wipe(link, sizeof(*link));
 	mem_free(link);
 	SSL_free(ssl);
 }

@@ -7,8 +7,10 @@
  * Who the peer is: a chain to the MEF's own issuing CA makes PEER_OWN, one to an explicit device
  * anchor PEER_THIRD_PARTY, a single self-signed certificate that is no CA PEER_RAW_KEY (a proof of
  * key only), no certificate PEER_ANONYMOUS. Everything else fails in the handshake. Revocation is not
- * looked at here.
+ * looked at here. A client that proves a pre-shared key is PEER_PSK with its psk_identity; on TLS 1.2 a
+ * psk_identity has at most 256 octets (OpenSSL).
  */
+#include "base/secret.h"
 #include "base/why.h"
 #include "wire/call.h"
 
@@ -41,6 +43,15 @@ void tls_server_free(struct tls_server *s); /* after its last connection */
 /* New server-side connection object; free with tls_free. */
 MUST_CHECK enum err tls_accept(struct tls_server *s, SSL **out, struct why *why);
 void tls_free(SSL *ssl);
+/*
+ * One step of the handshake, as SSL_do_handshake. After a step that did not end it, tls_psk_waits tells whether
+ * it stands still until tls_psk_give.
+ */
+int tls_handshake(SSL *ssl);
+/* True while the handshake waits for the key of an identity; the span is good until tls_free. */
+bool tls_psk_waits(const SSL *ssl, struct span *identity_out);
+/* key NULL: there is none to be had; the handshake fails and says nothing to the client. Then tls_handshake. */
+void tls_psk_give(SSL *ssl, const struct secret *key);
 /*
  * After the handshake: what is known of the peer. Spans point into memory that lives as long as the
  * connection object. The address is left as it is.

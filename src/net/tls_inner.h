@@ -1,5 +1,5 @@
 #pragma once
-/* Shared by tls.c, tls_files.c, tls_verify.c and tls_peer.c only. */
+/* Shared by tls.c, tls_files.c, tls_verify.c, tls_psk.c and tls_peer.c only. */
 #include "net/tls.h"
 #include "net/tls_known.h"
 
@@ -13,7 +13,17 @@ struct tls_server {
 	X509_STORE *devices; /* NULL: no third-party anchors */
 	EVP_MD *sha256;
 	struct tls_known *known;
+	bool psk;
+	bool ems_optional;
 	char fqdn[CALL_NAME_MAX];
+};
+
+/* Of a connection whose client offers pre-shared keys. */
+struct tls_psk {
+	enum { TLS_PSK_UNASKED, TLS_PSK_WAITS, TLS_PSK_GIVEN, TLS_PSK_REFUSED } state;
+	struct secret key; /* wiped when the handshake is over */
+	size_t identity_n;
+	uint8_t identity[CALL_IDENTITY_MAX];
 };
 
 /* What hangs on each SSL. */
@@ -23,7 +33,11 @@ struct tls_link {
 	uint8_t anchor[32];
 	uint8_t *leaf; /* DER */
 	size_t leaf_n;
+	struct tls_psk *psk; /* NULL: the client offers certificates only */
+	unsigned int exported; /* bit of each enum call_export that was computed */
 	uint8_t exporter[32];
+	uint8_t enrolment[CALL_EXPORT_MAX];
+	uint8_t connection[48];
 	uint8_t unique[CALL_BINDING_MAX];
 	struct why *failure; /* set when we refused the peer */
 };
@@ -46,3 +60,12 @@ MUST_CHECK enum err tls_store_new(
 
 /* tls_verify.c: for SSL_CTX_set_cert_verify_callback. */
 int tls_verify(X509_STORE_CTX *ctx, void *arg);
+
+/* tls_psk.c */
+/* Suites of TLS 1.2, best first. */
+extern const char tls_psk_ciphers[];
+MUST_CHECK enum err tls_psk_setup(struct tls_server *s, struct why *why);
+/* True when the client proved the key of the identity it showed. */
+bool tls_psk_proven(const SSL *ssl);
+/* Ends a handshake that waits, so that its stack can be used again. */
+void tls_psk_abort(SSL *ssl);

@@ -24,6 +24,7 @@ static const struct pick picks[] = {
 	{OSSL_OP_CIPHER, "AES-256-GCM", ""},
 	{OSSL_OP_CIPHER, "ChaCha20-Poly1305", ""},
 	{OSSL_OP_CIPHER, "AES-128-CBC", ""},
+	{OSSL_OP_CIPHER, "AES-256-CBC", ""}, /* ECDHE-PSK-AES256-CBC-SHA384 */
 	{OSSL_OP_MAC, "HMAC", ""},
 	{OSSL_OP_KDF, "HKDF", ""},
 	{OSSL_OP_KDF, "TLS13-KDF", ""},

@@ -31,6 +31,7 @@ struct http_request {
 	struct span transfer_encoding; /* Content-Transfer-Encoding */
 	struct span accept; /* empty also when several Accept fields came: only a preference */
 	struct span user_agent;
+	struct span origin; /* X-M2M-Origin, or else From */
 	struct span body; /* dechunked */
 	bool keep_alive;
 	bool expect_continue;

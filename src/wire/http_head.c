@@ -242,6 +242,19 @@ static enum err take_agent(struct http_head *h, const uint8_t *base, struct span
 	return OK;
 }
 
+/* TS-0009 6.4.1: who sends the request; a second one would let two readers see two senders */
+static enum err take_origin(struct http_head *h, const uint8_t *base, struct span value, struct why *why)
+{
+	h->origin = place_of(base, value);
+	return take_once(h, &h->origins, "X-M2M-Origin", why);
+}
+
+static enum err take_from(struct http_head *h, const uint8_t *base, struct span value, struct why *why)
+{
+	h->from = place_of(base, value);
+	return take_once(h, &h->froms, "From", why);
+}
+
 static enum err take_connection(struct http_head *h, const uint8_t *base, struct span value, struct why *why)
 {
 	while (value.n) {
@@ -303,6 +316,8 @@ enum err http_head_field(struct http_head *h, const uint8_t *base, struct span l
 		{"Content-Transfer-Encoding", take_encoding},
 		{"Accept", take_accept},
 		{"User-Agent", take_agent},
+		{"X-M2M-Origin", take_origin},
+		{"From", take_from},
 		{"Connection", take_connection},
 		{"Expect", take_expect},
 	};
@@ -388,6 +403,7 @@ void http_head_request(const struct http_head *h, const uint8_t *base, struct ht
 		.transfer_encoding = span_at(base, h->transfer_encoding),
 		.accept = span_at(base, h->accept),
 		.user_agent = span_at(base, h->user_agent),
+		.origin = span_at(base, h->origins ? h->origin : h->from),
 		/* RFC 9112 9.3: 1.1 stays open unless told, 1.0 closes unless told */
 		.keep_alive = !h->wants_close && (h->minor >= 1 || h->wants_keep_alive),
 		/* RFC 9110 10.1.1: an expectation of HTTP/1.0 is ignored */

@@ -15,8 +15,8 @@ struct http_head {
 	enum call_method method;
 	unsigned int minor; /* HTTP/1.minor, at most 1 */
 	struct http_place target, path, query, authority, host;
-	struct http_place media_type, transfer_encoding, accept, user_agent;
-	unsigned int fields, hosts, lengths, codings, media_types, transfer_encodings, accepts;
+	struct http_place media_type, transfer_encoding, accept, user_agent, origin, from;
+	unsigned int fields, hosts, lengths, codings, media_types, transfer_encodings, accepts, origins, froms;
 	uint64_t length; /* Content-Length; UINT64_MAX when it has too many digits */
 	bool chunked;
 	bool wants_close, wants_keep_alive, expect_continue;

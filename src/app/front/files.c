@@ -45,6 +45,8 @@ enum err front_open_tls(const struct conf *conf, struct tls_server **out, struct
 		.own_ca_pem = buf_span(&own),
 		.device_anchors_pem = buf_span(&anchors),
 		.fqdn = conf->fqdn,
+		.psk = conf->psk,
+		.ems_optional = !conf->ems_required,
 		.cert_path = conf->tls_cert,
 		.key_path = conf->tls_key,
 		.own_ca_path = conf->ca_cert,

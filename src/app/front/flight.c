@@ -8,10 +8,16 @@
 
 enum { SLOTS_FIRST = 64, CALL_FRAME_MAX = CALL_BODY_MAX + CALL_LEAF_MAX + 16 * 1024 };
 
-/* An exchange that waits for its reply; the id of its call is generation << 16 | slot, so a late reply of
- * an earlier use of the slot finds nobody. */
+/* Who waits for an answer: a call for its reply, or a handshake for its key. */
+struct waiter {
+	struct http_exchange *exchange;
+	struct http_psk *ask;
+};
+
+/* The id of what was sent is generation << 16 | slot, so a late answer of an earlier use of the slot
+ * finds nobody. */
 struct slot {
-	struct http_exchange *exchange; /* NULL: free */
+	struct waiter waiter; /* neither: free */
 	uint16_t generation;
 	struct link *link;
 	uint32_t next_free;
@@ -24,9 +30,9 @@ struct link {
 	struct link *next;
 };
 
-/* A call held while no registrar is connected, written as it will be sent. */
+/* What is held while no registrar is connected, written as it will be sent. */
 struct held {
-	struct http_exchange *exchange;
+	struct waiter waiter;
 	struct buf frame;
 	struct held *next;
 };
@@ -58,6 +64,19 @@ static void answer_later(struct http_exchange *x)
 	http_exchange_reply(x, &reply);
 }
 
+static void give_up(struct waiter w)
+{
+	if (w.exchange)
+		answer_later(w.exchange);
+	if (w.ask)
+		http_psk_reply(w.ask, NULL);
+}
+
+static bool is_taken(const struct slot *s)
+{
+	return s->waiter.exchange || s->waiter.ask;
+}
+
 static bool grow_slots(struct flight *f)
 {
 	uint32_t n = f->slots_n ? f->slots_n * 2 : SLOTS_FIRST;
@@ -75,58 +94,58 @@ static bool grow_slots(struct flight *f)
 	return true;
 }
 
-static uint32_t take_slot(struct flight *f, struct http_exchange *x, struct link *link)
+static uint32_t take_slot(struct flight *f, struct waiter w, struct link *link)
 {
 	if (f->free_first == NO_SLOT && !grow_slots(f))
 		return NO_SLOT;
 	uint32_t i = f->free_first;
 	struct slot *s = &f->slots[i];
 	f->free_first = s->next_free;
-	s->exchange = x;
+	s->waiter = w;
 	s->link = link;
 	s->generation++;
 	f->used++;
 	return i;
 }
 
-static struct http_exchange *leave_slot(struct flight *f, uint32_t i)
+static struct waiter leave_slot(struct flight *f, uint32_t i)
 {
 	struct slot *s = &f->slots[i];
-	struct http_exchange *x = s->exchange;
+	struct waiter w = s->waiter;
 
-	s->exchange = NULL;
+	s->waiter = (struct waiter){0};
 	s->link = NULL;
 	s->next_free = f->free_first;
 	f->free_first = i;
 	f->used--;
-	return x;
+	return w;
 }
 
-static void send_frame(struct flight *f, struct http_exchange *x, struct span frame)
+static void send_frame(struct flight *f, struct waiter w, struct span frame)
 {
 	struct why why = {0};
-	uint32_t i = take_slot(f, x, f->links);
+	uint32_t i = take_slot(f, w, f->links);
 
 	if (i == NO_SLOT) {
-		answer_later(x);
+		give_up(w);
 		return;
 	}
 	uint32_t id = (uint32_t)f->slots[i].generation << 16 | i;
-	if (ipc_send(f->links->channel, CH_CALL, id, frame, &why) != OK) {
+	if (ipc_send(f->links->channel, w.ask ? CH_PSK : CH_CALL, id, frame, &why) != OK) {
 		log_why(LOG_WARN_, "call not sent", &why);
-		answer_later(leave_slot(f, i));
+		give_up(leave_slot(f, i));
 	}
 }
 
-static void hold(struct flight *f, struct http_exchange *x, struct buf *frame)
+static void hold(struct flight *f, struct waiter w, struct buf *frame)
 {
 	struct held *h = f->held_n < FRONT_WAITING_MAX ? mem_alloc(sizeof(*h)) : NULL;
 
 	if (!h) {
-		answer_later(x);
+		give_up(w);
 		return;
 	}
-	h->exchange = x;
+	h->waiter = w;
 	h->frame = *frame;
 	*frame = BUF(CALL_FRAME_MAX);
 	*f->held_last = h;
@@ -147,10 +166,10 @@ static void release_held(struct flight *f, bool send)
 	while (h) {
 		struct held *next = h->next;
 		if (send)
-			send_frame(f, h->exchange, buf_span(&h->frame));
+			send_frame(f, h->waiter, buf_span(&h->frame));
 		else
-			answer_later(h->exchange);
-		buf_fini(&h->frame);
+			give_up(h->waiter);
+		buf_fini_wipe(&h->frame);
 		mem_free(h);
 		h = next;
 	}
@@ -161,6 +180,17 @@ static void on_impatient(void *arg)
 	release_held(arg, false);
 }
 
+/* The frame may hold keys and stays no longer than it takes to send it. */
+static void pass_on(struct flight *f, struct waiter w)
+{
+	if (f->links)
+		send_frame(f, w, buf_span(&f->frame));
+	else
+		hold(f, w, &f->frame);
+	mem_wipe(f->frame.p, f->frame.n);
+	buf_clear(&f->frame);
+}
+
 void flight_call(void *arg, struct http_exchange *x, const struct call *call)
 {
 	struct flight *f = arg;
@@ -168,14 +198,25 @@ void flight_call(void *arg, struct http_exchange *x, const struct call *call)
 
 	buf_clear(&f->frame);
 	call_write(&f->frame, call);
-	if (buf_check(&f->frame, "call", &why) != OK) {
-		log_why(LOG_WARN_, "call too large", &why);
-		answer_later(x);
-	} else if (f->links) {
-		send_frame(f, x, buf_span(&f->frame));
-	} else {
-		hold(f, x, &f->frame);
+	if (buf_check(&f->frame, "call", &why) == OK) {
+		pass_on(f, (struct waiter){.exchange = x});
+		return;
 	}
+	log_why(LOG_WARN_, "call too large", &why);
+	answer_later(x);
+}
+
+void flight_psk(void *arg, struct http_psk *ask, struct span identity)
+{
+	struct flight *f = arg;
+	struct why why = {0};
+
+	buf_clear(&f->frame);
+	buf_put_span(&f->frame, identity);
+	if (buf_check(&f->frame, "psk_identity", &why) == OK)
+		pass_on(f, (struct waiter){.ask = ask});
+	else
+		http_psk_reply(ask, NULL);
 }
 
 static void drop_link(struct link *l)
@@ -187,8 +228,8 @@ static void drop_link(struct link *l)
 		at = &(*at)->next;
 	*at = l->next;
 	for (uint32_t i = 0; i < f->slots_n && f->used; i++) {
-		if (f->slots[i].exchange && f->slots[i].link == l)
-			answer_later(leave_slot(f, i));
+		if (is_taken(&f->slots[i]) && f->slots[i].link == l)
+			give_up(leave_slot(f, i));
 	}
 	ipc_free(l->channel);
 	mem_free(l);
@@ -208,22 +249,60 @@ static void on_closed(void *arg, const struct why *why)
 	drop_link(arg);
 }
 
+/* NULL when nobody waits for it any more. */
+static const struct waiter *waiter_find(const struct link *l, uint32_t id)
+{
+	const struct flight *f = l->flight;
+	uint32_t i = id & 0xffff;
+	const struct slot *s = i < f->slots_n ? &f->slots[i] : NULL;
+
+	return s && is_taken(s) && s->link == l && s->generation == (uint16_t)(id >> 16) ? &s->waiter : NULL;
+}
+
+static enum err on_reply(struct link *l, uint32_t id, struct span payload, struct why *why)
+{
+	const struct waiter *w = waiter_find(l, id);
+	struct reply reply;
+
+	TRY(reply_parse(payload, &reply, why));
+	if (w && !w->exchange)
+		return WHY(why, IPC_FRAME, "", "answer: want a key for a handshake, have a reply");
+	if (w)
+		http_exchange_reply(leave_slot(l->flight, id & 0xffff).exchange, &reply);
+	return OK;
+}
+
+static enum err on_key(struct link *l, uint32_t id, struct span payload, struct why *why)
+{
+	const struct waiter *w = waiter_find(l, id);
+	OWNED_SECRET struct secret key = {0};
+
+	if (payload.n == 0 || !secret_set(&key, payload) || (w && !w->ask))
+		return WHY(why, IPC_FRAME, "", "answer: want a reply to a call or 1 to %d octets of a key, have %zu",
+			SECRET_MAX, payload.n);
+	if (w)
+		http_psk_reply(leave_slot(l->flight, id & 0xffff).ask, &key);
+	return OK;
+}
+
 static void on_frame(void *arg, uint16_t type, uint32_t id, struct span payload, int fd)
 {
 	struct link *l = arg;
-	struct flight *f = l->flight;
-	struct reply reply;
 	struct why why = {0};
-	uint32_t i = id & 0xffff;
+	enum err e;
 
 	if (fd >= 0)
 		close(fd);
-	if (type != CH_REPLY || i >= f->slots_n || reply_parse(payload, &reply, &why) != OK) {
-		log_why(LOG_ERROR_, "reply not understood", &why);
-		drop_link(l);
-	} else if (f->slots[i].exchange && f->slots[i].link == l && f->slots[i].generation == (uint16_t)(id >> 16)) {
-		http_exchange_reply(leave_slot(f, i), &reply);
-	}
+	if (type == CH_REPLY)
+		e = on_reply(l, id, payload, &why);
+	else if (type == CH_PSK_KEY)
+		e = on_key(l, id, payload, &why);
+	else
+		e = WHY(&why, IPC_FRAME, "", "answer: want a reply or a key, have type %u", type);
+	if (e == OK)
+		return;
+	log_why(LOG_ERROR_, "reply not understood", &why);
+	drop_link(l);
 }
 
 void flight_connect(struct flight *f, int fd)
@@ -268,14 +347,14 @@ enum err flight_new(struct loop *l, struct flight **out, struct why *why)
 	return err;
 }
 
-/* The server is gone by now, and its exchanges are answered into nothing, which frees them. */
+/* The server is gone by now; its exchanges and handshakes are answered into nothing, which frees them. */
 void flight_free(struct flight *f)
 {
 	if (!f)
 		return;
 	for (uint32_t i = 0; i < f->slots_n && f->used; i++) {
-		if (f->slots[i].exchange)
-			answer_later(leave_slot(f, i));
+		if (is_taken(&f->slots[i]))
+			give_up(leave_slot(f, i));
 	}
 	if (f->held_n)
 		release_held(f, false);
@@ -287,7 +366,7 @@ void flight_free(struct flight *f)
 	}
 	loop_timer_free(f->patience);
 	loop_timer_free(f->alone);
-	buf_fini(&f->frame);
+	buf_fini_wipe(&f->frame);
 	mem_free(f->slots);
 	mem_free(f);
 }

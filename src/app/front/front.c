@@ -39,8 +39,12 @@ static enum err open_server(struct front *f, const struct role_start *start, str
 		.body_max = (size_t)conf->body_max,
 	};
 
+	f->labels = &conf->labels;
 	TRY(flight_new(f->loop, &f->flight, why));
 	TRY(http_server_new(f->loop, &limits, flight_call, f->flight, &f->server, why));
+	http_server_exports(f->server, front_exports, f);
+	if (conf->psk)
+		http_server_psk(f->server, flight_psk, f->flight);
 	for (size_t i = 0; i < start->listen_n; i++)
 		TRY(http_server_listen(f->server, start->listen[i].fd, start->listen[i].tls ? f->tls : NULL, why));
 	return OK;

@@ -144,8 +144,11 @@ static struct talk talk_to(struct tls_server *s, SSL_CTX *ctx, const char *sni)
 	if (sni)
 		SSL_ctrl(t.client, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name);
 	shake(&t);
-	if (t.server_ok == 1)
+	if (t.server_ok == 1) {
 		assert_int_equal(tls_peer(t.server, &t.peer, &why), OK);
+		assert_int_equal(t.peer.exporter.n, 0); /* not before somebody asks */
+		assert_int_equal(tls_export(t.server, EXPORT_BINDING, &t.peer, &why), OK);
+	}
 	SSL_set_app_data(t.client, NULL);
 	return t;
 }
