@@ -20,10 +20,10 @@ enum {
 };
 
 static const struct ipc_type call_types[] = {
-	{.type = CH_CALL, .max_payload = CALL_MAX},
-	{.type = CH_REPLY, .max_payload = REPLY_MAX},
+	{.type = CH_CALL, .max_payload = CALL_MAX, .holds_keys = true},
+	{.type = CH_REPLY, .max_payload = REPLY_MAX, .holds_keys = true},
 	{.type = CH_PSK, .max_payload = PSK_IDENTITY_MAX},
-	{.type = CH_PSK_KEY, .max_payload = PSK_KEY_MAX},
+	{.type = CH_PSK_KEY, .max_payload = PSK_KEY_MAX, .holds_keys = true},
 };
 
 static const struct ipc_type order_types[] = {
@@ -36,7 +36,7 @@ static const struct ipc_type order_types[] = {
 
 static const struct ipc_type fetch_types[] = {
 	{.type = CH_FETCH, .max_payload = FETCH_MAX},
-	{.type = CH_FETCHED, .max_payload = FETCHED_MAX},
+	{.type = CH_FETCHED, .max_payload = FETCHED_MAX, .holds_keys = true},
 	{.type = CH_FETCH_REFUSED, .max_payload = REFUSED_MAX},
 };
 

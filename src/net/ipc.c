@@ -27,6 +27,7 @@ struct ipc {
 	const struct ipc_vocabulary *v;
 	struct ipc_handler h;
 	bool passes_fds;
+	bool holds_keys;
 	struct loop_watch *watch;
 	struct loop_task flush;
 	struct buf in;
@@ -155,7 +156,7 @@ static void drop_front(const struct ipc *c, struct buf *b, size_t n)
 	size_t before = b->n;
 
 	buf_drop(b, n);
-	if (c->v->holds_keys && b->p)
+	if (c->holds_keys && b->p)
 		mem_wipe(b->p + b->n, before - b->n);
 }
 
@@ -391,8 +392,10 @@ enum err ipc_new(struct loop *l, int fd, const struct ipc_vocabulary *v, const s
 	c->in = BUF((size_t)longest_payload(v) + IPC_HEAD_SIZE + READ_CHUNK);
 	c->out = BUF((size_t)2 * IPC_QUEUE_MAX); /* what has left counts until it is dropped */
 	c->flush = (struct loop_task){.fn = on_turn_end, .arg = c};
-	for (size_t i = 0; i < v->n; i++)
+	for (size_t i = 0; i < v->n; i++) {
 		c->passes_fds |= v->types[i].carries_fd;
+		c->holds_keys |= v->types[i].holds_keys;
+	}
 	enum err err = loop_watch_new(l, fd, LOOP_READ, on_ready, c, &c->watch, why);
 	if (err != OK) {
 		close(fd);

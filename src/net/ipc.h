@@ -18,13 +18,13 @@ struct ipc_type {
 	uint16_t type;
 	uint32_t max_payload;
 	bool carries_fd; /* a descriptor comes with every frame of this type, with no other */
+	bool holds_keys; /* may hold keys: a channel with such frames overwrites its buffers once sent, or handled */
 };
 
 struct ipc_vocabulary {
 	const char *name; /* "front-registrar" */
 	const struct ipc_type *types;
 	size_t n;
-	bool holds_keys; /* frames may hold keys: overwritten in the buffers here once sent, or handled */
 };
 
 struct ipc;

@@ -19,13 +19,16 @@ static struct call sample(void)
 		.transfer_encoding = span_text("base64"),
 		.accept = span_text("*/*"),
 		.user_agent = span_text("curl/8"),
+		.origin = span_text("//cse.example/C1"),
 		.body = span_of("\0\1\2", 3),
 		.peer = {
 			.trust = PEER_THIRD_PARTY,
 			.tls_version = 0x0304,
 			.leaf = span_text("leaf"),
 			.anchor = {1, 2, 3, [31] = 9},
+			.identity = span_text("kpm7@mef.example"),
 			.exporter = span_of(zeros, 32),
+			.exported = span_text("two keys"),
 			.unique = span_text("u"),
 			.sni = "mef.example.com",
 			.address = "127.0.0.1",
@@ -43,12 +46,15 @@ static void assert_same(const struct call *a, const struct call *b)
 	assert_true(span_equal(a->transfer_encoding, b->transfer_encoding));
 	assert_true(span_equal(a->accept, b->accept));
 	assert_true(span_equal(a->user_agent, b->user_agent));
+	assert_true(span_equal(a->origin, b->origin));
 	assert_true(span_equal(a->body, b->body));
 	assert_int_equal(a->peer.trust, b->peer.trust);
 	assert_int_equal(a->peer.tls_version, b->peer.tls_version);
 	assert_true(span_equal(a->peer.leaf, b->peer.leaf));
 	assert_memory_equal(a->peer.anchor, b->peer.anchor, 32);
 	assert_true(span_equal(a->peer.exporter, b->peer.exporter));
+	assert_true(span_equal(a->peer.identity, b->peer.identity));
+	assert_true(span_equal(a->peer.exported, b->peer.exported));
 	assert_true(span_equal(a->peer.unique, b->peer.unique));
 	assert_string_equal(a->peer.sni, b->peer.sni);
 	assert_string_equal(a->peer.address, b->peer.address);
@@ -128,7 +134,8 @@ static void each_field_ends_at_its_limit(void **state)
 		{&call.media_type, CALL_MEDIA_MAX}, {&call.transfer_encoding, CALL_MEDIA_MAX},
 		{&call.accept, CALL_MEDIA_MAX}, {&call.user_agent, CALL_AGENT_MAX}, {&call.body, CALL_BODY_MAX},
 		{&call.peer.leaf, CALL_LEAF_MAX}, {&call.peer.exporter, CALL_BINDING_MAX},
-		{&call.peer.unique, CALL_BINDING_MAX}};
+		{&call.peer.unique, CALL_BINDING_MAX}, {&call.origin, CALL_NAME_MAX},
+		{&call.peer.identity, CALL_IDENTITY_MAX}, {&call.peer.exported, CALL_EXPORT_MAX}};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		enum code code = CODE_NONE;
@@ -153,9 +160,9 @@ static void unknown_methods_and_trusts_are_refused(void **state)
 	assert_int_equal(sent(&call, &code), ERR_SYNTAX);
 	call.method = CALL_DELETE;
 	assert_int_equal(sent(&call, &code), OK);
-	call.peer.trust = PEER_RAW_KEY;
+	call.peer.trust = PEER_PSK;
 	assert_int_equal(sent(&call, &code), OK);
-	call.peer.trust = (enum peer_trust)(PEER_RAW_KEY + 1);
+	call.peer.trust = (enum peer_trust)(PEER_PSK + 1);
 	assert_int_equal(sent(&call, &code), ERR_SYNTAX);
 }
 

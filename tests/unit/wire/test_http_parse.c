@@ -118,6 +118,29 @@ static void get_is_read_with_its_parts(void **state)
 	http_parser_free(o.p);
 }
 
+/* TS-0009 6.4.1 */
+static void originator_is_that_of_onem2m_or_else_from(void **state)
+{
+	static const struct {
+		const char *fields, *origin;
+	} rows[] = {
+		{"X-M2M-Origin: //a.example/C1\r\n", "//a.example/C1"},
+		{"from: b@example.com\r\n", "b@example.com"},
+		{"From: b@example.com\r\nx-m2m-origin: C1\r\n", "C1"},
+		{"X-M2M-Origin:\r\nFrom: b@example.com\r\n", ""}, /* said to be nobody */
+		{"", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[256];
+		snprintf(text, sizeof(text), "%s%s\r\n", GET_HEAD, rows[i].fields);
+		struct outcome o = feed(span_text(text), 1000);
+		assert_int_equal(o.state, HTTP_COMPLETE);
+		assert_span(o.request.origin, rows[i].origin);
+		http_parser_free(o.p);
+	}
+}
+
 static void post_with_length_is_read(void **state)
 {
 	struct outcome o = feed(span_text(POST_HEAD "content-type: application/pkcs10\r\n"
@@ -315,6 +338,8 @@ static void bad_fields_are_refused(void **state)
 		GET_HEAD "X: a\x7f\r\n\r\n",
 		GET_HEAD "X(: a\r\n\r\n",
 		GET_HEAD "Content-Type: a/b\r\nContent-Type: a/b\r\n\r\n",
+		GET_HEAD "X-M2M-Origin: C1\r\nX-M2M-Origin: C2\r\n\r\n",
+		GET_HEAD "From: C1\r\nFrom: C1\r\n\r\n",
 		GET_HEAD "Content-Transfer-Encoding: a\r\nContent-Transfer-Encoding: a\r\n\r\n",
 	};
 
@@ -520,6 +545,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(get_is_read_with_its_parts),
+		cmocka_unit_test(originator_is_that_of_onem2m_or_else_from),
 		cmocka_unit_test(post_with_length_is_read),
 		cmocka_unit_test(chunks_are_joined_and_extensions_and_trailers_dropped),
 		cmocka_unit_test(any_cut_gives_the_same_result),
