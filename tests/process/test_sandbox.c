@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/async.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -186,6 +187,31 @@ static int write_file(void)
 }
 
 /* As a thief would: the master key, then the CA key under it. */
+static int pause_job(void *arg)
+{
+	return ASYNC_pause_job();
+}
+
+/* Handshakes that wait for a key, docs/decisions/0015: many stacks, all made inside. */
+static int wait_in_jobs(void)
+{
+	enum { JOBS = 200 };
+	ASYNC_JOB *jobs[JOBS] = {NULL};
+	ASYNC_WAIT_CTX *wait = ASYNC_WAIT_CTX_new();
+	int results[JOBS] = {0}, good = 0;
+
+	for (int turn = 0; turn < 2; turn++) {
+		for (int i = 0; i < JOBS; i++)
+			good += ASYNC_start_job(&jobs[i], wait, &results[i], pause_job, NULL, 0)
+				== (turn == 0 ? ASYNC_PAUSE : ASYNC_FINISH);
+	}
+	for (int i = 0; i < JOBS; i++)
+		good += results[i];
+	ASYNC_WAIT_CTX_free(wait);
+	ASYNC_cleanup_thread();
+	return good == 3 * JOBS ? 0 : 1;
+}
+
 static int open_file(void)
 {
 	return open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0 ? 0 : 1;
@@ -241,6 +267,7 @@ static void no_role_runs_a_program(void **state)
 static void only_the_front_accepts(void **state)
 {
 	lives(ROLE_FRONT, accept_connection, "accept");
+	lives(ROLE_FRONT, wait_in_jobs, "handshakes that wait");
 	dies(ROLE_REGISTRAR, accept_connection, "accept");
 	dies(ROLE_SIGNER, accept_connection, "accept");
 }
