@@ -1,7 +1,5 @@
 #include "base/date.h"
 
-#include "base/text.h"
-
 #include <stdio.h>
 
 enum { DAY_S = 86400 };
@@ -67,25 +65,70 @@ void date_text(int64_t unix_s, char out[DATE_TEXT_SIZE])
 		d.minute, d.second);
 }
 
+/* Where year, month, day, hour, minute and second begin; the year has four digits, the others two. */
+struct layout {
+	const char *form; /* 'd' is a digit */
+	size_t at[6];
+};
+
+static bool parse_layout(struct span text, const struct layout *l, int64_t *out)
+{
+	int v[6] = {0};
+
+	if (text.n != strlen(l->form))
+		return false;
+	for (size_t i = 0; i < text.n; i++) {
+		if (l->form[i] == 'd' ? text.p[i] < '0' || text.p[i] > '9' : text.p[i] != (uint8_t)l->form[i])
+			return false;
+	}
+	for (size_t i = 0; i < 6; i++) {
+		for (size_t k = 0; k < (i == 0 ? 4 : 2); k++)
+			v[i] = v[i] * 10 + (text.p[l->at[i] + k] - '0');
+	}
+	struct date d = {v[0], v[1], v[2], v[3], v[4], v[5]};
+	if (!date_is_valid(&d))
+		return false;
+	*out = date_to_s(&d);
+	return true;
+}
+
 enum err date_parse(struct span text, int64_t *unix_s_out, struct why *why)
 {
-	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
-	static const struct {
-		size_t at, n;
-	} parts[] = {{0, 4}, {5, 2}, {8, 2}, {11, 2}, {14, 2}, {17, 2}};
-	uint64_t v[6] = {0};
-	bool good = text.n == sizeof(form) - 1;
+	static const struct layout extended = {"dddd-dd-ddTdd:dd:ddZ", {0, 5, 8, 11, 14, 17}};
 
-	for (size_t i = 0; good && i < text.n; i++)
-		good = form[i] == 'd' ? text.p[i] >= '0' && text.p[i] <= '9' : text.p[i] == (uint8_t)form[i];
-	for (size_t i = 0; good && i < 6; i++)
-		good = text_number(span_first(span_from(text, parts[i].at), parts[i].n), 0, 9999, "date",
-			&v[i], why) == OK;
-	struct date d = {(int)v[0], (int)v[1], (int)v[2], (int)v[3], (int)v[4], (int)v[5]};
-	if (!good || !date_is_valid(&d))
-		return WHY(why, TEXT_DATE, "", "want 2026-01-31T12:00:00Z, have '%.*s'",
-			SPAN_FMT(span_first(text, 40)));
-	*unix_s_out = date_to_s(&d);
+	if (!parse_layout(text, &extended, unix_s_out))
+		return WHY(why, TEXT_DATE, "", "want 2026-01-31T12:00:00Z, have '%.*s'", SPAN_FMT(span_first(text, 40)));
+	return OK;
+}
+
+void date_basic(int64_t unix_s, char out[DATE_TEXT_SIZE])
+{
+	struct date d = date_from_s(unix_s);
+
+	snprintf(out, DATE_TEXT_SIZE, "%04d%02d%02dT%02d%02d%02d", d.year, d.month, d.day, d.hour, d.minute, d.second);
+}
+
+/* "," or "." and one to six digits, or nothing */
+static bool is_fraction(struct span s)
+{
+	if (s.n == 0)
+		return true;
+	if (s.n < 2 || s.n > 7 || (s.p[0] != ',' && s.p[0] != '.'))
+		return false;
+	for (size_t i = 1; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	}
+	return true;
+}
+
+enum err date_basic_parse(struct span text, int64_t *unix_s_out, struct why *why)
+{
+	static const struct layout basic = {"ddddddddTdddddd", {0, 4, 6, 9, 11, 13}};
+	size_t n = strlen(basic.form);
+
+	if (!is_fraction(span_from(text, n)) || !parse_layout(span_first(text, n), &basic, unix_s_out))
+		return WHY(why, TEXT_DATE, "TS-0004 6.3.3", "want 20260131T120000, have '%.*s'", SPAN_FMT(span_first(text, 40)));
 	return OK;
 }
 

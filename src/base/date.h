@@ -16,5 +16,9 @@ bool date_is_valid(const struct date *d);
 void date_text(int64_t unix_s, char out[DATE_TEXT_SIZE]);
 /* The same form back. ERR_SYNTAX. */
 MUST_CHECK enum err date_parse(struct span text, int64_t *unix_s_out, struct why *why);
+/* TS-0004 6.3.3: m2m:timestamp, ISO 8601 basic form in UTC: "20260131T120000" */
+void date_basic(int64_t unix_s, char out[DATE_TEXT_SIZE]);
+/* That form back; a fraction of a second behind ',' or '.' is read and dropped. ERR_SYNTAX. */
+MUST_CHECK enum err date_basic_parse(struct span text, int64_t *unix_s_out, struct why *why);
 /* "Sat, 31 Jan 2026 12:00:00 GMT" (RFC 9110 5.6.7) */
 void date_http(int64_t unix_s, char out[DATE_TEXT_SIZE]);

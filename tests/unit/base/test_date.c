@@ -101,6 +101,31 @@ static void reads_the_one_form_only(void **state)
 	}
 }
 
+/* TS-0004 6.3.3: m2m:timestamp is the basic form of ISO 8601 in UTC */
+static void reads_and_writes_timestamps_of_onem2m(void **state)
+{
+	static const char *const bad[] = {"", "20141003", "20141003T1120", "20141003T112032Z", "20141003T112032,", "20141003T112032,x",
+		"20141003T112032,1234567", "20141003t112032", "2014-10-03T11:20:32", "20141003 112032", "20141303T112032",
+		"20141003T240000", "00001003T112032", "2014100xT112032", " 20141003T112032"};
+	char out[DATE_TEXT_SIZE];
+	int64_t s = 0;
+
+	date_basic(1412335232, out);
+	assert_string_equal(out, "20141003T112032");
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const good[] = {"20141003T112032", "20141003T112032,123456", "20141003T112032.9"};
+		struct why why = {0};
+		assert_int_equal(date_basic_parse(span_text(good[i]), &s, &why), OK);
+		assert_true(s == 1412335232);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct why why = {0};
+		s = 42;
+		assert_int_equal(date_basic_parse(span_text(bad[i]), &s, &why), ERR_SYNTAX);
+		assert_true(s == 42);
+	}
+}
+
 static void writes_the_form_of_http(void **state)
 {
 	char out[DATE_TEXT_SIZE];
@@ -128,6 +153,8 @@ static void never_writes_past_its_room(void **state)
 		char out[DATE_TEXT_SIZE];
 		date_text(far[i], out);
 		assert_true(strlen(out) < sizeof(out));
+		date_basic(far[i], out);
+		assert_true(strlen(out) < sizeof(out));
 		date_http(far[i], out);
 		assert_true(strlen(out) < sizeof(out));
 	}
@@ -141,6 +168,7 @@ int main(void)
 		cmocka_unit_test(knows_which_dates_exist),
 		cmocka_unit_test(refuses_fields_one_past_their_range),
 		cmocka_unit_test(reads_the_one_form_only),
+		cmocka_unit_test(reads_and_writes_timestamps_of_onem2m),
 		cmocka_unit_test(writes_the_form_of_http),
 		cmocka_unit_test(never_writes_past_its_room),
 	};
