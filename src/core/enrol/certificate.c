@@ -19,7 +19,7 @@ struct flow {
 	const char *enrolee_id, *address, *label;
 	bool reenrol;
 	bool ordered_twice;
-	struct span current_serial; /* of the certificate that authenticated it; empty: bootstrap */
+	struct standing standing; /* of the credential that authenticated it */
 	struct span nonce;
 	struct issue_order order;
 	uint8_t csr_sha256[SHA256_SIZE];
@@ -136,9 +136,10 @@ static enum err keep_ask(struct flow *f, const struct enrol_ask *ask)
 	TRY(keep_text(f, ask->address, &f->address));
 	TRY(keep_text(f, ask->label->name, &f->label));
 	TRY(keep_span(f, ask->nonce, &f->nonce));
-	if (client->provisioned)
-		TRY(keep_span(f, client->leaf.serial, &f->current_serial));
-	return OK;
+	f->standing = (struct standing){.enrolee_id = f->enrolee_id};
+	if (client->key_id)
+		TRY(keep_text(f, client->key_id, &f->standing.key_id));
+	return keep_span(f, client_standing(client).serial, &f->standing.serial);
 }
 
 /* TS-0003 8.3.6.2 step 3d: the challengePassword is the one that the MEF gave to this client. */
@@ -239,7 +240,7 @@ static enum err write_issued(struct flow *f, const struct issue_result *result)
 
 	memcpy(row.spki_sha256, f->spki_sha256, SHA256_SIZE);
 	memcpy(row.csr_sha256, f->csr_sha256, SHA256_SIZE);
-	TRY(client_check_standing(f->env.store, f->enrolee_id, f->current_serial, &f->why));
+	TRY(client_check_standing(f->env.store, &f->standing, now_s, &f->why));
 	TRY(store->ops->issued_add(store->self, &row, &f->why));
 	TRY(audit_issued(f, result, now_s));
 	return keep_span(f, result->der, &f->cert);

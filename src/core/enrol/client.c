@@ -2,6 +2,7 @@
 
 #include "base/date.h"
 #include "base/hex.h"
+#include "core/enrol/client_psk.h"
 #include "core/registry/enrolee.h"
 #include "core/registry/form.h"
 #include "pki/digest.h"
@@ -19,9 +20,6 @@ struct search {
 	const uint8_t *anchor;
 	const char *found, *other;
 	enum credential_kind found_kind, other_kind;
-	char values[STORE_MATCH_MAX][FORM_SIZE]; /* of names, which wait to be looked up together */
-	struct credential_name names[STORE_MATCH_MAX];
-	size_t names_n;
 	struct buf shown;
 	char hint[HINT_VALUE_MAX + 16]; /* "kind=value", the first that can stand in quotes */
 };
@@ -74,24 +72,15 @@ static void show(struct search *s, enum credential_kind kind, const char *value)
 		memcpy(s->hint, buf_text(&hint), hint.n + 1);
 }
 
-static enum err look_up_waiting(struct search *s, struct why *why)
-{
-	size_t n = s->names_n;
-
-	s->names_n = 0;
-	return n ? s->store->ops->credential_match_any(s->store->self, s->names, n, on_match, s, why) : OK;
-}
-
 /* Names that no operator could have registered (wildcards, odd forms) lead to nobody. */
 static enum err look_up(struct search *s, enum credential_kind kind, struct span value, struct why *why)
 {
-	char *normal = s->values[s->names_n];
+	char normal[FORM_SIZE];
 
 	if (form_credential(kind, value, normal) != NULL)
 		return OK;
 	show(s, kind, normal);
-	s->names[s->names_n++] = (struct credential_name){kind, normal};
-	return s->names_n == STORE_MATCH_MAX ? look_up_waiting(s, why) : OK;
+	return s->store->ops->credential_match(s->store->self, kind, normal, on_match, s, why);
 }
 
 static enum err look_up_sans(struct search *s, const struct cert *leaf, struct why *why)
@@ -189,7 +178,6 @@ static enum err find_foreign(struct store *store, const struct client_facts *fac
 		.store = store, .arena = arena, .anchor = facts->anchor, .shown = BUF(64 * 1024)};
 
 	TRY(look_up_leaf(&s, facts->trust, &out->leaf, why));
-	TRY(look_up_waiting(&s, why));
 	TRY(judge(&s, why));
 	return store->ops->enrolee_find(store->self, s.found, arena, &out->enrolee, why);
 }
@@ -258,8 +246,12 @@ enum err client_find(struct store *store, const struct client_facts *facts, int6
 	struct arena *arena, struct client *out, struct why *why)
 {
 	*out = (struct client){0};
+	if (facts->trust == CLIENT_PSK) {
+		TRY(client_psk_find(store, facts->identity, now_s, arena, out, why));
+		return check_enabled(&out->enrolee, why);
+	}
 	if (facts->trust == CLIENT_ANONYMOUS || facts->leaf.n == 0)
-		return WHY(why, CLIENT_ANONYMOUS, "RFC 7030 3.3.2", "TLS client certificate: want one, have none");
+		return WHY(why, CLIENT_ANONYMOUS, "RFC 7030 3.3.2", "TLS client certificate or PSK: want one, have none");
 	TRY(cert_parse(facts->leaf, &out->leaf, why));
 	TRY(check_dates(&out->leaf, now_s, why));
 	switch (facts->trust) {
@@ -279,21 +271,30 @@ enum err client_find(struct store *store, const struct client_facts *facts, int6
 	return OK;
 }
 
-enum err client_check_standing(struct store *store, const char *enrolee_id, struct span serial, struct why *why)
+struct standing client_standing(const struct client *client)
+{
+	return (struct standing){.enrolee_id = client->enrolee.id,
+		.serial = client->provisioned ? client->leaf.serial : (struct span){0},
+		.key_id = client->key_id};
+}
+
+enum err client_check_standing(struct store *store, const struct standing *s, int64_t now_s, struct why *why)
 {
 	struct arena arena OWNED_ARENA = ARENA(STANDING_ARENA_MAX);
 	struct enrolee enrolee = {0};
 	struct issued row = {0};
 
-	enum err err = store->ops->enrolee_find(store->self, enrolee_id, &arena, &enrolee, why);
+	enum err err = store->ops->enrolee_find(store->self, s->enrolee_id, &arena, &enrolee, why);
 	if (err == ERR_NOT_FOUND) {
 		why_clear(why);
-		return WHY(why, CLIENT_UNKNOWN, "RFC 7030 3.7", "enrolee '%s' was removed meanwhile", enrolee_id);
+		return WHY(why, CLIENT_UNKNOWN, "RFC 7030 3.7", "enrolee '%s' was removed meanwhile", s->enrolee_id);
 	}
 	TRY(err);
 	TRY(check_enabled(&enrolee, why));
-	if (serial.n == 0)
+	if (s->key_id)
+		return client_psk_check(store, s->enrolee_id, s->key_id, now_s, why);
+	if (s->serial.n == 0)
 		return OK;
-	TRY(store->ops->issued_find(store->self, serial, &arena, &row, why));
+	TRY(store->ops->issued_find(store->self, s->serial, &arena, &row, why));
 	return check_revoked(&row, why);
 }

@@ -44,8 +44,15 @@ struct client {
  */
 MUST_CHECK enum err client_find(struct store *store, const struct client_facts *facts, int64_t now_s,
 	struct arena *arena, struct client *out, struct why *why);
+/* By what a client was let in. */
+struct standing {
+	const char *enrolee_id;
+	struct span serial; /* of its MEF-provisioned certificate; empty: bootstrap */
+	const char *key_id; /* of its PSK, or NULL */
+};
+struct standing client_standing(const struct client *client); /* borrowed from the client */
 /*
- * Asked again when the certificate is about to be recorded, for time has passed: the enrolee is still
- * there and enabled, its certificate (serial empty: bootstrap) not revoked. ERR_FORBIDDEN.
+ * Asked again when something is about to be recorded, for time has passed: the enrolee is still there and
+ * enabled, its certificate not revoked, its PSK neither removed nor over. ERR_FORBIDDEN, ERR_EXPIRED.
  */
-MUST_CHECK enum err client_check_standing(struct store *store, const char *enrolee_id, struct span serial, struct why *why);
+MUST_CHECK enum err client_check_standing(struct store *store, const struct standing *s, int64_t now_s, struct why *why);

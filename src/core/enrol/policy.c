@@ -94,7 +94,7 @@ static enum err take_subject(const struct client *client, const struct csr *csr,
 	TRY(subject_is_cn(csr->subject, e->id, false, arena, &good, why));
 	if (!good)
 		TRY(subject_is_cn(csr->subject, e->entity_id, is_dns_type(e->entity_type), arena, &good, why));
-	if (!good && !client->self_named && !name_is_empty(client->leaf.subject))
+	if (!good && !client->self_named && client->leaf.subject.n && !name_is_empty(client->leaf.subject))
 		TRY(name_equal(csr->subject, client->leaf.subject, &good, why));
 	if (!good)
 		return refuse_subject(client, csr->subject, arena, why);

@@ -53,7 +53,8 @@ static void hunt_fini(struct hunt *h)
 static enum err look_up(struct hunt *h, enum symkey_kind kind, const char *id, struct why *why)
 {
 	struct symkey row = {0};
-	enum err err = h->v->store->ops->symkey_find(h->v->store->self, kind, id, &h->arena, &row, why);
+	enum err err =
+		h->v->store->ops->symkey_find(h->v->store->self, kind, id, &h->arena, &row, why);
 
 	if (err == ERR_NOT_FOUND) {
 		why_clear(why);
@@ -89,7 +90,8 @@ static const struct {
 	[PSK_REALM_MAF] = {SYMKEY_KM, SYMKEY_KM_KEID, false},
 };
 
-static enum err hunt_row(struct hunt *h, enum psk_realm realm, struct span identity, struct why *why)
+static enum err hunt_row(
+	struct hunt *h, enum psk_realm realm, struct span identity, struct why *why)
 {
 	char normal[M2M_KEYID_SIZE];
 	struct why form = {0};
@@ -104,13 +106,14 @@ static enum err hunt_row(struct hunt *h, enum psk_realm realm, struct span ident
 }
 
 /*
- * RFC 4279 3: unknown_psk_identity may be withheld; so that decrypt_error comes for all, and after the same
- * work: two rows and the owner looked up, one key opened, one HMAC made, whoever asks.
+ * RFC 4279 3: unknown_psk_identity may be withheld; so that decrypt_error comes for all, and after
+ * the same work: two rows and the owner looked up, one key opened, one HMAC made, whoever asks.
  */
-enum err psk_find(const struct vault *v, const struct psk_decoy *d, enum psk_realm realm, struct span identity,
-	int64_t now_s, struct secret *out, bool *known_out, struct why *why)
+enum err psk_find(const struct vault *v, const struct psk_decoy *d, enum psk_realm realm,
+	struct span identity, int64_t now_s, struct secret *out, bool *known_out, struct why *why)
 {
-	struct hunt h __attribute__((cleanup(hunt_fini))) = {.v = v, .arena = ARENA(256 * 1024), .now_s = now_s};
+	struct hunt h __attribute__((cleanup(hunt_fini))) = {
+		.v = v, .arena = ARENA(256 * 1024), .now_s = now_s};
 	struct secret opened OWNED_SECRET = {0};
 	struct secret decoy OWNED_SECRET = {.n = SHA256_SIZE};
 	struct symkey row = decoy_row();

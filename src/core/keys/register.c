@@ -38,10 +38,11 @@ const char *symkey_kind_name(enum symkey_kind k)
 	return "unknown";
 }
 
-static enum err tell(struct store *store, const char *what, const char *enrolee_id, const char *actor,
-	const char *detail, int64_t now_s, struct why *why)
+static enum err tell(struct store *store, const char *what, const char *enrolee_id,
+	const char *actor, const char *detail, int64_t now_s, struct why *why)
 {
-	const struct audit_event event = {.what = what, .enrolee_id = enrolee_id, .actor = actor, .detail = detail};
+	const struct audit_event event = {
+		.what = what, .enrolee_id = enrolee_id, .actor = actor, .detail = detail};
 
 	return audit_write(store, &event, now_s, why);
 }
@@ -74,22 +75,26 @@ static void end_text(int64_t expires_s, char out[DATE_TEXT_SIZE])
 }
 
 /* A KpmId that reads as a KeId would never be found: psk_identity is one name space. */
-static enum err normalise_kpmid(const char *kpmid, const char *mef_fqdn, char out[M2M_KEYID_SIZE], struct why *why)
+static enum err normalise_kpmid(
+	const char *kpmid, const char *mef_fqdn, char out[M2M_KEYID_SIZE], struct why *why)
 {
 	struct why other = {0};
 	uint8_t relative[M2M_RELATIVE_SIZE];
 	struct span fqdn = {0};
 
 	if (m2m_keyid_parse(span_text(kpmid), relative, out, &fqdn, &other) == OK)
-		return WHY(why, KEY_ID, "TS-0003 10.3.4", "KpmId: want a name that is no 32 hexadecimal digits, have '%s'", kpmid);
+		return WHY(why, KEY_ID, "TS-0003 10.3.4",
+			"KpmId: want a name that is no 32 hexadecimal digits, have '%s'", kpmid);
 	TRY(m2m_named_parse(span_text(kpmid), false, out, &fqdn, why));
 	if (!span_is_nocase(fqdn, mef_fqdn))
-		return WHY(why, KEY_ID, "TS-0003 8.3.2.1", "KpmId: want NAME@%s, have '%s'", mef_fqdn, kpmid);
+		return WHY(why, KEY_ID, "TS-0003 8.3.2.1", "KpmId: want NAME@%s, have '%s'",
+			mef_fqdn, kpmid);
 	return OK;
 }
 
-enum err register_kpm(const struct vault *v, const char *enrolee_id, const char *kpmid, const char *mef_fqdn,
-	const struct secret *kpm, int64_t expires_s, int64_t now_s, struct why *why)
+enum err register_kpm(const struct vault *v, const char *enrolee_id, const char *kpmid,
+	const char *mef_fqdn, const struct secret *kpm, int64_t expires_s, int64_t now_s,
+	struct why *why)
 {
 	char id[M2M_KEYID_SIZE];
 	char end[DATE_TEXT_SIZE];
@@ -97,18 +102,24 @@ enum err register_kpm(const struct vault *v, const char *enrolee_id, const char 
 
 	TRY(normalise_kpmid(kpmid, mef_fqdn, id, why));
 	if (kpm->n < KPM_MIN || kpm->n > KPM_MAX)
-		return WHY(why, KEY_LENGTH, "", "Kpm: want %d to %d octets, have %zu", KPM_MIN, KPM_MAX, kpm->n);
+		return WHY(why, KEY_LENGTH, "", "Kpm: want %d to %d octets, have %zu", KPM_MIN,
+			KPM_MAX, kpm->n);
 	TRY(check_end(expires_s, now_s, why));
 	TRY(check_enrolee(v->store, enrolee_id, why));
-	const struct symkey row = {.kind = SYMKEY_KPM, .id = id, .owner = enrolee_id, .created_s = now_s,
-		.expires_s = expires_s, .info = ""};
+	const struct symkey row = {.kind = SYMKEY_KPM,
+		.id = id,
+		.owner = enrolee_id,
+		.created_s = now_s,
+		.expires_s = expires_s,
+		.info = ""};
 	TRY(vault_add(v, &row, kpm, why));
 	end_text(expires_s, end);
 	snprintf(detail, sizeof(detail), "Kpm %s, until %s", id, end);
 	return tell(v->store, "key.added", enrolee_id, "operator", detail, now_s, why);
 }
 
-enum err register_key_remove(struct store *store, enum symkey_kind kind, const char *id, int64_t now_s, struct why *why)
+enum err register_key_remove(
+	struct store *store, enum symkey_kind kind, const char *id, int64_t now_s, struct why *why)
 {
 	struct arena arena OWNED_ARENA = ARENA(ROW_ARENA_MAX);
 	struct symkey row = {0};
@@ -153,13 +164,16 @@ static enum err find_token(struct store *store, struct token_search *s, struct w
 	return OK;
 }
 
-static enum err check_place(struct store *store, enum prefs_scope scope, const char *key, struct why *why)
+static enum err check_place(
+	struct store *store, enum prefs_scope scope, const char *key, struct why *why)
 {
 	struct token_search s = {.id = key};
 
 	switch (scope) {
 	case PREFS_DEFAULT:
-		return key[0] ? WHY(why, PREFS_KEY, "", "default preferences: want no id, have '%s'", key) : OK;
+		return key[0] ? WHY(why, PREFS_KEY, "",
+					"default preferences: want no id, have '%s'", key)
+			      : OK;
 	case PREFS_TOKEN:
 		return find_token(store, &s, why);
 	case PREFS_ENROLEE:
@@ -168,24 +182,28 @@ static enum err check_place(struct store *store, enum prefs_scope scope, const c
 	return WHY(why, BUG, "", "scope %d", (int)scope);
 }
 
-enum err register_prefs(struct store *store, enum prefs_scope scope, const char *key, struct span json, int64_t now_s, struct why *why)
+enum err register_prefs(struct store *store, enum prefs_scope scope, const char *key,
+	struct span json, int64_t now_s, struct why *why)
 {
 	struct arena arena OWNED_ARENA = ARENA(ROW_ARENA_MAX);
 	struct buf text OWNED_BUF = BUF(STORE_PREFS_MAX);
 	struct prefs prefs = {0};
 	char detail[DETAIL_SIZE];
-	static const char *const names[] = {[PREFS_DEFAULT] = "default", [PREFS_TOKEN] = "token ", [PREFS_ENROLEE] = "enrolee"};
+	static const char *const names[] = {
+		[PREFS_DEFAULT] = "default", [PREFS_TOKEN] = "token ", [PREFS_ENROLEE] = "enrolee"};
 
 	TRY(check_place(store, scope, key, why));
 	TRY(prefs_parse(json, &arena, &prefs, why));
 	TRY(prefs_write(&prefs, &text, why));
 	TRY(store->ops->prefs_put(store->self, scope, key, buf_span(&text), why));
-	snprintf(detail, sizeof(detail), "%s%s, %zu MAFs, %zu targets", names[scope], scope == PREFS_TOKEN ? key : "",
-		prefs.mafs_n, prefs.targets_n);
-	return tell(store, "preferences.changed", scope == PREFS_ENROLEE ? key : "", "operator", detail, now_s, why);
+	snprintf(detail, sizeof(detail), "%s%s, %zu MAFs, %zu targets", names[scope],
+		scope == PREFS_TOKEN ? key : "", prefs.mafs_n, prefs.targets_n);
+	return tell(store, "preferences.changed", scope == PREFS_ENROLEE ? key : "", "operator",
+		detail, now_s, why);
 }
 
-static enum err draw_token(const struct random_source *random, char token_out[TOKEN_TEXT_SIZE], char id_out[17], struct why *why)
+static enum err draw_token(const struct random_source *random, char token_out[TOKEN_TEXT_SIZE],
+	char id_out[17], struct why *why)
 {
 	struct buf text __attribute__((cleanup(buf_fini_wipe))) = BUF(TOKEN_TEXT_SIZE);
 	uint8_t bytes[TOKEN_BYTES + HANDLE_BYTES];
@@ -199,10 +217,15 @@ static enum err draw_token(const struct random_source *random, char token_out[TO
 	return OK;
 }
 
-enum err register_token(struct store *store, const struct random_source *random, const char *enrolee_id,
-	int64_t expires_s, int64_t now_s, char token_out[TOKEN_TEXT_SIZE], char id_out[17], struct why *why)
+enum err register_token(struct store *store, const struct random_source *random,
+	const char *enrolee_id, int64_t expires_s, int64_t now_s, char token_out[TOKEN_TEXT_SIZE],
+	char id_out[17], struct why *why)
 {
-	struct token row = {.id = id_out, .enrolee_id = enrolee_id, .created_s = now_s, .expires_s = expires_s, .claimed_by = ""};
+	struct token row = {.id = id_out,
+		.enrolee_id = enrolee_id,
+		.created_s = now_s,
+		.expires_s = expires_s,
+		.claimed_by = ""};
 	char end[DATE_TEXT_SIZE];
 	char detail[DETAIL_SIZE];
 
@@ -213,7 +236,8 @@ enum err register_token(struct store *store, const struct random_source *random,
 	TRY(token_hash(span_text(token_out), row.hash, why));
 	TRY(store->ops->token_add(store->self, &row, why));
 	end_text(expires_s, end);
-	snprintf(detail, sizeof(detail), "token %s, for %s, until %s", id_out, enrolee_id[0] ? "this enrolee" : "the first who shows it", end);
+	snprintf(detail, sizeof(detail), "token %s, for %s, until %s", id_out,
+		enrolee_id[0] ? "this enrolee" : "the first who shows it", end);
 	return tell(store, "token.added", enrolee_id, "operator", detail, now_s, why);
 }
 
@@ -239,9 +263,12 @@ enum err token_hash(struct span token, uint8_t out[32], struct why *why)
 			continue;
 		bool small = c >= 'a' && c <= 'z';
 		if (!small && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9'))
-			return WHY(why, TOKEN_FORM, "", "token: want letters and digits, have octet 0x%02X at place %zu", c, i);
+			return WHY(why, TOKEN_FORM, "",
+				"token: want letters and digits, have octet 0x%02X at place %zu", c,
+				i);
 		if (n == sizeof(text))
-			return WHY(why, TOKEN_FORM, "", "token: want at most %d letters and digits", TOKEN_CHARS_MAX);
+			return WHY(why, TOKEN_FORM, "", "token: want at most %d letters and digits",
+				TOKEN_CHARS_MAX);
 		text[n++] = (char)(small ? c - 'a' + 'A' : c);
 	}
 	if (n == 0)
@@ -281,7 +308,8 @@ static void due_free(struct due **d)
 	mem_free(*d);
 }
 
-enum err keys_erase_due(struct store *store, int64_t now_s, size_t limit, size_t *erased_out, struct why *why)
+enum err keys_erase_due(
+	struct store *store, int64_t now_s, size_t limit, size_t *erased_out, struct why *why)
 {
 	struct due *d __attribute__((cleanup(due_free))) = mem_alloc(sizeof(*d));
 	char detail[DETAIL_SIZE];
@@ -290,11 +318,13 @@ enum err keys_erase_due(struct store *store, int64_t now_s, size_t limit, size_t
 	if (!d)
 		return WHY(why, NOMEM, "", "keys due");
 	d->arena = ARENA(KEYS_ERASE_MAX * (STORE_KEY_ID_MAX + STORE_VALUE_MAX + 64));
-	TRY(store->ops->symkey_due(store->self, now_s, limit < KEYS_ERASE_MAX ? limit : KEYS_ERASE_MAX, on_due, d, why));
+	TRY(store->ops->symkey_due(store->self, now_s,
+		limit < KEYS_ERASE_MAX ? limit : KEYS_ERASE_MAX, on_due, d, why));
 	for (size_t i = 0; i < d->n; i++) {
 		/* seed 003 8.3.3.6 step 3: an expired Ke serves nobody, so that it is not kept. */
 		TRY(store->ops->symkey_remove(store->self, d->rows[i].kind, d->rows[i].id, why));
-		snprintf(detail, sizeof(detail), "%s %s", symkey_kind_name(d->rows[i].kind), d->rows[i].id);
+		snprintf(detail, sizeof(detail), "%s %s", symkey_kind_name(d->rows[i].kind),
+			d->rows[i].id);
 		TRY(tell(store, "key.expired", d->rows[i].owner, "mef", detail, now_s, why));
 	}
 	*erased_out = d->n;

@@ -13,17 +13,20 @@ static enum err write_place(const struct symkey *row, struct buf *out, struct wh
 	return buf_check(out, "place of a key", why);
 }
 
-enum err sealed_write(const struct vault *v, const struct symkey *row, const struct secret *key, struct buf *out, struct why *why)
+enum err sealed_write(const struct vault *v, const struct symkey *row, const struct secret *key,
+	struct buf *out, struct why *why)
 {
 	struct buf place OWNED_BUF = BUF(PLACE_MAX);
 	uint8_t iv[12];
 
 	TRY(write_place(row, &place, why));
 	TRY(random_fill(&v->random, iv, sizeof(iv), why));
-	return seal_write(secret_span(v->seal_key), iv, buf_span(&place), secret_span(key), out, why);
+	return seal_write(
+		secret_span(v->seal_key), iv, buf_span(&place), secret_span(key), out, why);
 }
 
-enum err sealed_open(const struct vault *v, const struct symkey *row, struct secret *out, struct why *why)
+enum err sealed_open(
+	const struct vault *v, const struct symkey *row, struct secret *out, struct why *why)
 {
 	struct buf plain __attribute__((cleanup(buf_fini_wipe))) = BUF(SECRET_MAX);
 	struct buf place OWNED_BUF = BUF(PLACE_MAX);
@@ -35,7 +38,8 @@ enum err sealed_open(const struct vault *v, const struct symkey *row, struct sec
 	return OK;
 }
 
-enum err vault_add(const struct vault *v, const struct symkey *row, const struct secret *key, struct why *why)
+enum err vault_add(
+	const struct vault *v, const struct symkey *row, const struct secret *key, struct why *why)
 {
 	struct buf sealed OWNED_BUF = BUF(STORE_KEY_SEALED_MAX);
 	struct symkey full = *row;
@@ -53,7 +57,8 @@ enum err vault_find(const struct vault *v, enum symkey_kind kind, const char *id
 	TRY(v->store->ops->symkey_find(v->store->self, kind, id, arena, row_out, why));
 	if (row_out->expires_s && row_out->expires_s <= now_s) {
 		date_text(row_out->expires_s, until);
-		return WHY(why, KEY_EXPIRED, "TS-0003 10.7", "key '%s': its time was over at %s", id, until);
+		return WHY(why, KEY_EXPIRED, "TS-0003 10.7", "key '%s': its time was over at %s",
+			id, until);
 	}
 	return sealed_open(v, row_out, key_out, why);
 }
