@@ -82,10 +82,11 @@ static enum err set_config(struct agent *a, const struct agent_config *config, s
 	a->config.base_uri = NULL;
 	a->config.anchors_pem = (struct span){NULL, 0};
 	TRY(set_base(a, config->base_uri, why));
-	/* RFC 7030 3.6.1: the explicit trust anchor database; without one nobody can be authenticated */
-	TRY(cert_each_pem(config->anchors_pem, hold_anchor, a, why));
+	/* RFC 7030 3.6.1: the explicit trust anchor database; without one nobody can be authenticated, unless by key */
+	if (!config->by_psk || config->anchors_pem.n)
+		TRY(cert_each_pem(config->anchors_pem, hold_anchor, a, why));
 	TRY(keep(a, config->client_cert, &a->config.client_cert, why));
-	return cert_parse(a->config.client_cert, &a->current, why);
+	return config->by_psk && config->client_cert.n == 0 ? OK : cert_parse(a->config.client_cert, &a->current, why);
 }
 
 enum err agent_new(const struct agent_config *config, struct agent **out, struct why *why)

@@ -27,6 +27,7 @@ struct agent_config {
 	const char *base_uri;       /* estBaseURI: https://FQDN[:port]/.well-known/est[/LABEL] */
 	struct span anchors_pem;    /* explicit anchors that the device holds now */
 	struct span client_cert;    /* DER of the certificate it authenticates with */
+	bool by_psk;                /* RFC 7030 3.3.3: both authenticate by a shared key instead; the two above may be empty */
 	enum key_spec key_wish;     /* used when csrattrs names none; KEY_NONE: P-256 */
 	bool reuse_key;             /* renewal with the same key */
 	struct clock clock;         /* asked anew after each wait */

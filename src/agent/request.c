@@ -46,7 +46,7 @@ enum err run_make_csr(struct agent *a, struct why *why)
 	a->sans = wanted_sans(a);
 	/* The identity stands in the subjectAltName (TS-0003 10.1.4: nothing on the subject); without one
 	 * the authenticating certificate's subject is all that names the device. */
-	bool own_subject = renew || a->sans.n == 0;
+	bool own_subject = (renew || a->sans.n == 0) && a->current.subject.n;
 	struct csr_plan plan = {
 		.subject = own_subject ? a->current.subject : span_of(empty_name, sizeof(empty_name)),
 		.challenge = a->attrs.challenge,

@@ -1,5 +1,6 @@
 #include "adapt/sys/generation.h"
 
+#include "adapt/sys/erase.h"
 #include "adapt/sys/file.h"
 #include "base/text.h"
 
@@ -16,9 +17,17 @@
 enum { PATH_SIZE = 1024, NAME_SIZE = 32, NUMBER_MAX = 1000000000, KEY_FILE_MAX = 64 * 1024 };
 
 #define PENDING "pending.pem"
+#define OWNED_SECRET_BUF __attribute__((cleanup(buf_fini_wipe)))
 
-static const char *const names[] = {
-	GENERATION_KEY, GENERATION_CERT, GENERATION_CHAIN, GENERATION_ANCHORS, GENERATION_MEF};
+enum { CERT_FILES = 5, FILES = 6, FILE_MAX = 2 * 1024 * 1024 };
+
+static const char *const names[FILES] = {
+	GENERATION_KEY, GENERATION_CERT, GENERATION_CHAIN, GENERATION_ANCHORS, GENERATION_MEF, GENERATION_KEYS};
+
+static bool is_secret(const char *name)
+{
+	return strcmp(name, GENERATION_KEY) == 0 || strcmp(name, GENERATION_KEYS) == 0;
+}
 
 static enum err join(const char *dir, const char *name, char out[PATH_SIZE], struct why *why)
 {
@@ -94,7 +103,7 @@ enum err generation_read(const char *dir, const char *name, struct buf *out, str
 	TRY(join(current, name, path, why));
 	if (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR))
 		return WHY(why, AGENT_FILES, "", "%s: there is no such file", path);
-	return strcmp(name, GENERATION_KEY) == 0 ? file_read_secret(path, out, why) : file_read(path, out, why);
+	return is_secret(name) ? file_read_secret(path, out, why) : file_read(path, out, why);
 }
 
 /* N of "gen-N"; 0 for any other name. */
@@ -137,16 +146,57 @@ static unsigned int in_force(const char *dir)
 	return number_of(target);
 }
 
-static enum err write_files(const char *dir, const struct generation *g, struct why *why)
+static bool is_there(const char *dir, const char *name)
 {
-	struct span contents[] = {g->key_pem, g->cert_pem, g->chain_pem, g->anchors_pem, span_text(g->mef_uri)};
+	char current[PATH_SIZE];
+	char path[PATH_SIZE];
+	struct why ignored = {0};
+
+	return join(dir, "current", current, &ignored) == OK && join(current, name, path, &ignored) == OK
+		&& access(path, F_OK) == 0;
+}
+
+/* From the generation in force into the new one, where it is there. */
+static enum err copy_file(const char *dir, const char *to, const char *name, struct why *why)
+{
+	OWNED_SECRET_BUF struct buf content = BUF(FILE_MAX);
 	char path[PATH_SIZE];
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		TRY(join(dir, names[i], path, why));
-		TRY(file_write(path, contents[i], i == 0 ? 0600 : 0644, why));
+	if (!is_there(dir, name))
+		return OK;
+	TRY(generation_read(dir, name, &content, why));
+	TRY(join(to, name, path, why));
+	return file_write(path, buf_span(&content), is_secret(name) ? 0600 : 0644, why);
+}
+
+static enum err write_file(const char *to, const char *name, struct span content, struct why *why)
+{
+	char path[PATH_SIZE];
+
+	TRY(join(to, name, path, why));
+	return file_write(path, content, is_secret(name) ? 0600 : 0644, why);
+}
+
+static enum err write_certificate(const char *dir, const char *to, const struct generation *g, struct why *why)
+{
+	struct span contents[CERT_FILES] = {g->key_pem, g->cert_pem, g->chain_pem, g->anchors_pem, span_text(g->mef_uri)};
+	bool stays = g->cert_pem.n == 0 && is_there(dir, GENERATION_CERT);
+
+	for (size_t i = 0; i < CERT_FILES; i++) {
+		if (stays)
+			TRY(copy_file(dir, to, names[i], why));
+		else if (g->cert_pem.n || contents[i].n)
+			TRY(write_file(to, names[i], contents[i], why));
 	}
 	return OK;
+}
+
+static enum err write_files(const char *dir, const char *to, const struct generation *g, struct why *why)
+{
+	TRY(write_certificate(dir, to, g, why));
+	if (g->keys_json.n)
+		return write_file(to, GENERATION_KEYS, g->keys_json, why);
+	return copy_file(dir, to, GENERATION_KEYS, why);
 }
 
 static enum err switch_to(const char *dir, const char *name, struct why *why)
@@ -210,9 +260,34 @@ static enum err write_and_switch(const char *dir, const char *name, const struct
 	TRY(join(dir, name, path, why));
 	if (mkdir(path, 0700) != 0)
 		return WHY(why, SYSTEM, "", "mkdir %s: %s", path, strerror(errno));
-	TRY(write_files(path, g, why));
+	TRY(write_files(dir, path, g, why));
 	TRY(file_sync_dir(dir, why));
 	return switch_to(dir, name, why);
+}
+
+static enum err erase_keys_of(const char *dir, unsigned int number, struct why *why)
+{
+	char path[PATH_SIZE];
+	char name[NAME_SIZE + sizeof("/" GENERATION_KEYS)];
+
+	if (number == 0)
+		return OK;
+	snprintf(name, sizeof(name), "gen-%u/" GENERATION_KEYS, number);
+	TRY(join(dir, name, path, why));
+	return erase_file(path, why);
+}
+
+enum err generation_erase_keys(const char *dir, struct why *why)
+{
+	return erase_keys_of(dir, in_force(dir), why);
+}
+
+enum err generation_write_keys(const char *dir, struct span json, struct why *why)
+{
+	char current[PATH_SIZE];
+
+	TRY(join(dir, "current", current, why));
+	return write_file(current, GENERATION_KEYS, json, why);
 }
 
 enum err generation_install(const char *dir, const struct generation *g, unsigned int *number_out, struct why *why)
@@ -231,6 +306,7 @@ enum err generation_install(const char *dir, const struct generation *g, unsigne
 	if (err != OK)
 		return err;
 	sweep(dir, number, before);
+	TRY(erase_keys_of(dir, before, why));
 	*number_out = number;
 	return OK;
 }

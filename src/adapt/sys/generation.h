@@ -1,8 +1,9 @@
 #pragma once
 /*
- * The device's credentials on disk: DIR/gen-N holds key, certificate, chain, anchors and the MEF's address of
- * one enrolment; DIR/current is a link to the one in force, switched by one rename. DIR/pending.pem keeps the
- * key of a request under way, so that a lost answer or a reboot does not lose it.
+ * The device's credentials on disk: DIR/gen-N holds key, certificate, chain, anchors, the MEF's address and the
+ * symmetric keys of one enrolment, any of both kinds; DIR/current is a link to the one in force, switched by one
+ * rename. DIR/pending.pem keeps the key of a request under way, so that a lost answer or a reboot does not
+ * lose it. Symmetric keys are never kept in an older generation.
  */
 #include "base/buf.h"
 
@@ -11,6 +12,7 @@
 #define GENERATION_CHAIN "chain.pem"
 #define GENERATION_ANCHORS "anchors.pem"
 #define GENERATION_MEF "mef.uri"
+#define GENERATION_KEYS "keys.json" /* agent/keys.h; mode 0600 */
 
 struct generation {
 	struct span key_pem;
@@ -18,6 +20,7 @@ struct generation {
 	struct span chain_pem;
 	struct span anchors_pem;
 	const char *mef_uri;
+	struct span keys_json; /* empty: those in force, if any, stay */
 };
 
 /* Makes DIR (0700) when missing. ERR_SYSTEM. */
@@ -28,7 +31,12 @@ void generation_unlock(int *fd); /* -1: nothing */
 #define OWNED_LOCK __attribute__((cleanup(generation_unlock)))
 /* A file of the generation in force; ERR_NOT_FOUND when there is none. */
 MUST_CHECK enum err generation_read(const char *dir, const char *name, struct buf *out, struct why *why);
+/* Another content of GENERATION_KEYS in the generation in force. Under generation_lock. */
+MUST_CHECK enum err generation_write_keys(const char *dir, struct span json, struct why *why);
+/* Overwrites and removes it; nothing when there is none. Under generation_lock. ERR_SYSTEM. */
+MUST_CHECK enum err generation_erase_keys(const char *dir, struct why *why);
 /*
+ * Without cert_pem the certificate in force, if any, stays, with its key, chain, anchors and mef_uri.
  * Writes DIR/gen-N+1 whole and synced, then switches. A crash at any point leaves the old or the new one in
  * force. Keeps the one that was in force before, removes all others and the pending key. One installs at a
  * time: under generation_lock. number_out: N+1.

@@ -1,6 +1,5 @@
 #include "app/enrolee/drive.h"
 
-#include "adapt/sys/fetch.h"
 #include "adapt/sys/generation.h"
 
 #include <stdio.h>
@@ -12,7 +11,8 @@ struct driving {
 	const struct cli *cli;
 	const struct drive_ask *ask;
 	struct agent *agent;
-	struct fetch *fetch;
+	struct fetch *fetch; /* in use */
+	struct fetch *own;   /* the same where nobody gave one */
 	struct key *key;
 	struct buf key_pem; /* of key */
 	struct drive_result *result;
@@ -21,7 +21,7 @@ struct driving {
 static void driving_fini(struct driving *d)
 {
 	agent_free(d->agent);
-	fetch_free(d->fetch);
+	fetch_free(d->own);
 	key_free(d->key);
 	buf_fini_wipe(&d->key_pem);
 }
@@ -162,6 +162,7 @@ static enum err start(struct driving *d, struct span leaf, struct why *why)
 		.base_uri = ask->mef_uri,
 		.anchors_pem = ask->anchors_pem,
 		.client_cert = leaf,
+		.by_psk = ask->by_psk,
 		.key_wish = ask->key_wish,
 		.reuse_key = ask->reuse_key,
 		.clock = d->cli->clock,
@@ -176,7 +177,12 @@ static enum err start(struct driving *d, struct span leaf, struct why *why)
 	};
 
 	TRY(agent_new(&config, &d->agent, why));
-	return fetch_new(&fetch, &d->fetch, why);
+	d->fetch = ask->fetch;
+	if (d->fetch)
+		return OK;
+	TRY(fetch_new(&fetch, &d->own, why));
+	d->fetch = d->own;
+	return OK;
 }
 
 enum err drive_agent(const struct cli *cli, const struct drive_ask *ask, struct drive_result *out, struct why *why)
@@ -185,8 +191,10 @@ enum err drive_agent(const struct cli *cli, const struct drive_ask *ask, struct 
 		.cli = cli, .ask = ask, .key_pem = BUF(PEM_MAX), .result = out};
 	OWNED_BUF struct buf leaf = BUF(CERT_DER_MAX);
 
-	TRY(cert_first_pem(ask->cert_pem, &leaf, why));
-	TRY(check_pair(ask, buf_span(&leaf), why));
+	if (!ask->by_psk) {
+		TRY(cert_first_pem(ask->cert_pem, &leaf, why));
+		TRY(check_pair(ask, buf_span(&leaf), why));
+	}
 	TRY(start(&d, buf_span(&leaf), why));
 	return run(&d, why);
 }

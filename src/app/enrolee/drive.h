@@ -1,9 +1,12 @@
 #pragma once
 /* Carries out what the agent asks for: HTTPS calls, keys, files, waiting. */
 #include "agent/machine.h"
+#include "adapt/sys/fetch.h"
 #include "app/cli/cli.h"
 
 struct drive_ask {
+	struct fetch *fetch; /* a connection that exists already, or NULL: one of its own */
+	bool by_psk;         /* that one is by shared key: no certificate, maybe no anchors */
 	enum agent_goal goal;
 	const char *mef_uri;
 	const char *dir; /* where the generations lie */

@@ -1,6 +1,5 @@
-#include "app/enrolee/drive.h"
+#include "app/enrolee/enrolee.h"
 
-#include "adapt/sys/file.h"
 #include "adapt/sys/generation.h"
 #include "base/date.h"
 #include "base/hex.h"
@@ -9,148 +8,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-enum { PEM_MAX = 512 * 1024 };
-
-#define OWNED_SECRET_BUF __attribute__((cleanup(buf_fini_wipe)))
-
 static const struct cli_program program;
-
-static enum err want(const struct cli *cli, const char *name, const char **out, struct why *why)
-{
-	*out = cli_value(cli, name);
-	if (!*out)
-		return WHY(why, CLI_USAGE, "", "enrolee %s: want --%s (see: enrolee %s --help)", cli->command->path, name,
-			cli->command->path);
-	return OK;
-}
-
-static const char *dir_of(const struct cli *cli)
-{
-	return cli_value(cli, "out") ? cli_value(cli, "out") : cli->dir ? cli->dir : "enrolee";
-}
-
-static enum err key_option(const struct cli *cli, enum key_spec *out, struct why *why)
-{
-	const char *name = cli_value(cli, "key-type");
-
-	*out = name ? key_spec_parse(span_text(name)) : KEY_NONE;
-	if (name && (*out == KEY_NONE || *out == KEY_OTHER))
-		return WHY(why, CLI_USAGE, "", "--key-type: want P-256, P-384, RSA-2048, RSA-3072 or RSA-4096, have '%s'",
-			name);
-	return OK;
-}
-
-static void tell(const struct cli *cli, const char *dir, const struct drive_result *result)
-{
-	OWNED_JSON struct json *j = json_object_new();
-
-	json_put_text(j, "dir", dir);
-	json_put_int(j, "generation", result->generation);
-	if (cli->json)
-		cli_print_json(j);
-	cli_say(cli, "Installed generation %u in %s/current: key.pem, cert.pem, chain.pem, anchors.pem.\n",
-		result->generation, dir);
-}
-
-struct given {
-	struct buf anchors, cert, key;
-};
-
-static void given_fini(struct given *g)
-{
-	buf_fini(&g->anchors);
-	buf_fini(&g->cert);
-	buf_fini_wipe(&g->key);
-}
-
-static enum err load_given(const struct cli *cli, struct given *g, struct why *why)
-{
-	const char *anchors = NULL;
-	const char *cert = NULL;
-	const char *key = NULL;
-
-	*g = (struct given){.anchors = BUF(PEM_MAX), .cert = BUF(PEM_MAX), .key = BUF(PEM_MAX)};
-	TRY(want(cli, "anchors", &anchors, why));
-	TRY(want(cli, "cert", &cert, why));
-	TRY(want(cli, "key", &key, why));
-	TRY(file_read(anchors, &g->anchors, why));
-	TRY(file_read(cert, &g->cert, why));
-	return file_read_secret(key, &g->key, why);
-}
-
-static enum err drive(const struct cli *cli, const struct drive_ask *ask, struct why *why)
-{
-	struct drive_result result = {0};
-
-	TRY(drive_agent(cli, ask, &result, why));
-	tell(cli, ask->dir, &result);
-	return OK;
-}
-
-static enum err run_enrol(struct cli *cli, struct why *why)
-{
-	__attribute__((cleanup(given_fini))) struct given given = {0};
-	OWNED_LOCK int lock = -1;
-	struct drive_ask ask = {.goal = AGENT_ENROL, .dir = dir_of(cli), .connect = cli_value(cli, "connect"),
-		.no_wait = cli_flag(cli, "no-wait"), .tls12_only = cli_flag(cli, "tls12")};
-
-	TRY(want(cli, "mef", &ask.mef_uri, why));
-	TRY(key_option(cli, &ask.key_wish, why));
-	TRY(load_given(cli, &given, why));
-	ask.anchors_pem = buf_span(&given.anchors);
-	ask.cert_pem = buf_span(&given.cert);
-	ask.key_pem = buf_span(&given.key);
-	TRY(generation_dir(ask.dir, why));
-	TRY(generation_lock(ask.dir, &lock, why));
-	cli_say(cli, "Enrolling with %s\n", ask.mef_uri);
-	return drive(cli, &ask, why);
-}
-
-static const struct cli_option enrol_options[] = {
-	{"mef", "URI", "estBaseURI: https://FQDN[:PORT][/.well-known/est/LABEL]."},
-	{"cert", "FILE", "Certificate that the device has: the factory's, then its intermediates, PEM."},
-	{"key", "FILE", "Its private key, PEM, readable by the owner only."},
-	{"anchors", "FILE", "Trust anchors for the MEF's certificate, PEM; no others are trusted."},
-	{"out", "DIR", "Where to keep the credentials (same as --dir; default ./enrolee)."},
-	{"key-type", "KIND", "New key where the MEF has no wish: P-256 (default), P-384, RSA-2048, RSA-3072, RSA-4096."},
-	{"connect", "HOST:PORT", "Connect there instead of to the URI's host; its certificate must still name the host."},
-	{"no-wait", NULL, "Do not sleep when the MEF says \"later\": keep the key and exit 1."},
-	{"tls12", NULL, "Use TLS 1.2 only."},
-	{NULL, NULL, NULL},
-};
-
-static const struct command command_enrol = {"enrol", "", 0, 0, "Get the first certificate from a MEF (EST).",
-	"Fetches trust anchors and CSR attributes, makes a key, asks for a certificate, checks all of it, and installs it by one rename. Run again after a failure it goes on with the same key.",
-	enrol_options, run_enrol};
-
-struct held {
-	struct buf anchors, cert, chain, key, mef, leaf;
-	struct cert view;
-};
-
-static void held_fini(struct held *h)
-{
-	buf_fini(&h->anchors);
-	buf_fini(&h->cert);
-	buf_fini(&h->chain);
-	buf_fini_wipe(&h->key);
-	buf_fini(&h->mef);
-	buf_fini(&h->leaf);
-}
-#define OWNED_HELD __attribute__((cleanup(held_fini)))
-
-static enum err load_held(const char *dir, struct held *h, struct why *why)
-{
-	*h = (struct held){.anchors = BUF(PEM_MAX), .cert = BUF(PEM_MAX), .chain = BUF(PEM_MAX), .key = BUF(PEM_MAX),
-		.mef = BUF(4096), .leaf = BUF(CERT_DER_MAX)};
-	TRY(generation_read(dir, GENERATION_ANCHORS, &h->anchors, why));
-	TRY(generation_read(dir, GENERATION_CERT, &h->cert, why));
-	TRY(generation_read(dir, GENERATION_CHAIN, &h->chain, why));
-	TRY(generation_read(dir, GENERATION_KEY, &h->key, why));
-	TRY(generation_read(dir, GENERATION_MEF, &h->mef, why));
-	TRY(cert_first_pem(buf_span(&h->cert), &h->leaf, why));
-	return cert_parse(buf_span(&h->leaf), &h->view, why);
-}
 
 /* Two thirds of the lifetime: time for many tries before the end. */
 static int64_t renew_from(const struct cert *c)
@@ -158,14 +16,14 @@ static int64_t renew_from(const struct cert *c)
 	return c->not_before_s + (c->not_after_s - c->not_before_s) / 3 * 2;
 }
 
-static enum err renew_held(struct cli *cli, struct held *h, struct why *why)
+static enum err renew_held(struct cli *cli, struct enrolee_held *h, struct why *why)
 {
 	const char *mef = cli_value(cli, "mef");
-	struct drive_ask ask = {.goal = AGENT_RENEW, .dir = dir_of(cli), .connect = cli_value(cli, "connect"),
+	struct drive_ask ask = {.goal = AGENT_RENEW, .dir = enrolee_dir(cli), .connect = cli_value(cli, "connect"),
 		.reuse_key = cli_flag(cli, "reuse-key"), .no_wait = cli_flag(cli, "no-wait"),
 		.tls12_only = cli_flag(cli, "tls12")};
 
-	TRY(key_option(cli, &ask.key_wish, why));
+	TRY(enrolee_key_option(cli, &ask.key_wish, why));
 	if (ask.key_wish == KEY_NONE && key_spec_of_spki(h->view.spki) != KEY_OTHER)
 		ask.key_wish = key_spec_of_spki(h->view.spki);
 	buf_put_span(&h->cert, buf_span(&h->chain));
@@ -174,7 +32,7 @@ static enum err renew_held(struct cli *cli, struct held *h, struct why *why)
 	ask.cert_pem = buf_span(&h->cert);
 	ask.key_pem = buf_span(&h->key);
 	cli_say(cli, "Renewing with %s\n", ask.mef_uri);
-	return drive(cli, &ask, why);
+	return enrolee_drive(cli, &ask, why);
 }
 
 static void tell_not_due(struct cli *cli, int64_t due_s)
@@ -193,11 +51,11 @@ static void tell_not_due(struct cli *cli, int64_t due_s)
 
 static enum err run_renew(struct cli *cli, struct why *why)
 {
-	OWNED_HELD struct held h = {0};
+	OWNED_HELD struct enrolee_held h = {0};
 	OWNED_LOCK int lock = -1;
 
-	TRY(generation_lock(dir_of(cli), &lock, why));
-	TRY(load_held(dir_of(cli), &h, why));
+	TRY(generation_lock(enrolee_dir(cli), &lock, why));
+	TRY(enrolee_held(enrolee_dir(cli), &h, why));
 	int64_t due_s = renew_from(&h.view);
 	if (!cli_flag(cli, "force") && clock_unix_s(&cli->clock) < due_s) {
 		tell_not_due(cli, due_s);
@@ -232,7 +90,7 @@ static const char *state_of(const struct cert *c, int64_t now_s)
 	return now_s >= renew_from(c) ? "renewal due" : "good";
 }
 
-static struct json *status_json(struct held *h, int64_t now_s)
+static struct json *status_json(struct enrolee_held *h, int64_t now_s)
 {
 	struct json *j = json_object_new();
 	char serial[2 * 20 + 1];
@@ -262,23 +120,59 @@ static enum err check_dates(const struct cert *c, int64_t now_s, struct why *why
 	return WHY(why, CERT_DATES, "RFC 5280 4.1.2.5", "good from %s until %s, this device's clock says %s", from, until, now);
 }
 
-static enum err run_status(struct cli *cli, struct why *why)
+/* A device that got symmetric keys alone. */
+static void tell_keys_only(const struct cli *cli, const struct agent_keys *k)
 {
-	OWNED_HELD struct held h = {0};
-	OWNED_BUF struct buf text = BUF(64 * 1024);
-	int64_t now_s = clock_unix_s(&cli->clock);
+	OWNED_JSON struct json *j = json_object_new();
+	char until[DATE_TEXT_SIZE];
+
+	date_text(k->expires_s, until);
+	json_put_text(j, "state", "no certificate");
+	json_put_text(j, "keid", k->keid);
+	json_put_date(j, "keys_expire", k->expires_s);
+	if (cli->json)
+		cli_print_json(j);
+	cli_say(cli, "State no certificate\nKeId %s, good until %s (see: enrolee keys)\n", k->keid, until);
+}
+
+static void tell_certificate(const struct cli *cli, struct enrolee_held *h, const struct agent_keys *k, struct buf *text)
+{
+	OWNED_JSON struct json *j = status_json(h, clock_unix_s(&cli->clock));
 	char due[DATE_TEXT_SIZE];
 
-	TRY(load_held(dir_of(cli), &h, why));
-	if (cli->json) {
-		OWNED_JSON struct json *j = status_json(&h, now_s);
+	json_put_text(j, "keid", k ? k->keid : NULL);
+	json_put_date(j, "keys_expire", k ? k->expires_s : 0);
+	if (cli->json)
 		cli_print_json(j);
+	date_text(renew_from(&h->view), due);
+	cli_say(cli, "State %s, renewal from %s\nMEF %s\n%s", state_of(&h->view, clock_unix_s(&cli->clock)), due,
+		buf_text(&h->mef), buf_text(text));
+	if (k)
+		cli_say(cli, "KeId %s (see: enrolee keys)\n", k->keid);
+}
+
+static enum err run_status(struct cli *cli, struct why *why)
+{
+	OWNED_HELD struct enrolee_held h = {0};
+	OWNED_AGENT_KEYS struct agent_keys k = {0};
+	OWNED_BUF struct buf text = BUF(64 * 1024);
+	struct why none = {0};
+	bool has_keys = false;
+
+	agent_keys_init(&k);
+	TRY(store_keys_if_any(cli, enrolee_dir(cli), false, &k, &has_keys, why));
+	enum err err = enrolee_held(enrolee_dir(cli), &h, &none);
+	if (err == ERR_NOT_FOUND && has_keys) {
+		tell_keys_only(cli, &k);
+		return OK;
 	}
-	date_text(renew_from(&h.view), due);
+	if (err != OK) {
+		*why = none;
+		return err;
+	}
 	TRY(cert_describe(buf_span(&h.leaf), &text, why));
-	cli_say(cli, "State %s, renewal from %s\nMEF %s\n%s", state_of(&h.view, now_s), due, buf_text(&h.mef),
-		buf_text(&text));
-	return check_dates(&h.view, now_s, why);
+	tell_certificate(cli, &h, has_keys ? &k : NULL, &text);
+	return check_dates(&h.view, clock_unix_s(&cli->clock), why);
 }
 
 static const struct cli_option status_options[] = {
@@ -298,7 +192,10 @@ static enum err run_manual(struct cli *cli, struct why *why)
 static const struct command command_manual = {
 	"help manual", "", 0, 0, "Print the source of the manual page.", NULL, NULL, run_manual};
 
-static const struct command *const commands[] = {&command_enrol, &command_renew, &command_status, &command_manual, NULL};
+static const struct command *const commands[] = {&command_enrol, &command_renew, &command_status,
+	&command_keys, &command_derive, &command_fetch_key,
+	&command_maf_connect, &command_maf_register_key, &command_maf_fetch_key,
+	&command_session_listen, &command_session_connect, &command_manual, NULL};
 
 static const struct cli_program program = {
 	.name = "enrolee",
