@@ -1,6 +1,7 @@
 #include "bind/route.h"
 
 #include "bind/turn.h"
+#include "proto/m2m/maf.h"
 
 #include <stdio.h>
 
@@ -21,6 +22,7 @@ static const struct route {
 	{BIND_MEF, "/crl/issuing.crl", false, METHOD_GET | METHOD_HEAD, bind_crl},
 	{BIND_MEF, "/ca/issuing.cer", false, METHOD_GET | METHOD_HEAD, bind_ca_cert},
 	{BIND_MEF, "/ca/chain.p7c", false, METHOD_GET | METHOD_HEAD, bind_ca_chain},
+	{BIND_MAF, M2M_MAF_PATH, true, METHOD_ANY, bind_maf},
 };
 
 static int method_bit(enum call_method method)

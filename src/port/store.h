@@ -26,6 +26,7 @@ enum {
 	STORE_KEY_INFO_MAX = 16384, /* JSON */
 	STORE_PREFS_MAX = 16384,    /* JSON */
 	STORE_KEYS_PER_OWNER_MAX = 64,
+	STORE_MATCH_MAX = 8, /* the names and digests of most certificates in one look-up */
 };
 
 /* The identifier type that the MEF associates with a client (TS-0003 10.1.4, 8.3.6.2). */
@@ -66,6 +67,12 @@ struct credential {
 	enum credential_kind kind;
 	const char *value;
 	uint8_t anchor[32]; /* SHA-256 of the one anchor that may vouch; all zero: any explicit anchor */
+};
+
+/* What a certificate shows. */
+struct credential_name {
+	enum credential_kind kind;
+	const char *value;
 };
 
 enum issued_state {
@@ -200,6 +207,9 @@ struct store_ops {
 	enum err (*credential_list)(void *self, const char *enrolee_id, credential_each each, void *arg, struct why *why);
 	/* Calls each for every credential of that kind and value, whatever its anchor. */
 	enum err (*credential_match)(void *self, enum credential_kind kind, const char *value, credential_each each, void *arg, struct why *why);
+	/* The same for n names (0..STORE_MATCH_MAX, else ERR_LIMIT) at the cost of about one: all of the first name's,
+	 * then the second's, each in order of the anchors; a name that stands twice counts twice. */
+	enum err (*credential_match_any)(void *self, const struct credential_name *names, size_t n, credential_each each, void *arg, struct why *why);
 
 	/* Certificates. add: ERR_CONFLICT when the serial or the nonce exists; it is valid then,
 	 * and its enrolee need not be registered. revoke: ERR_NOT_FOUND,

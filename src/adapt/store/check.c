@@ -73,6 +73,13 @@ enum err store_check_credential(const struct credential *c, struct why *why)
 	return check_text("credential value", c->value, 1, STORE_VALUE_MAX, why);
 }
 
+enum err store_check_match(size_t n, struct why *why)
+{
+	if (n > STORE_MATCH_MAX)
+		return WHY(why, STORE_SIZE, "", "names to match: want at most %d, have %zu", STORE_MATCH_MAX, n);
+	return OK;
+}
+
 enum err store_check_issued(const struct issued *i, struct why *why)
 {
 	/* RFC 5280 4.1.2.2: a positive number of at most 20 octets. */

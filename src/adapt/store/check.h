@@ -11,6 +11,7 @@ struct span store_serial(struct span serial);
 MUST_CHECK enum err store_check_enrolee(const struct enrolee *e, struct why *why);
 MUST_CHECK enum err store_check_state(enum enrolee_state state, struct why *why);
 MUST_CHECK enum err store_check_credential(const struct credential *c, struct why *why);
+MUST_CHECK enum err store_check_match(size_t n, struct why *why);
 MUST_CHECK enum err store_check_issued(const struct issued *i, struct why *why);
 MUST_CHECK enum err store_check_crl(const struct crl_row *row, struct why *why);
 MUST_CHECK enum err store_check_secret(const char *name, struct span sealed, struct why *why);

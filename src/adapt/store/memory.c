@@ -246,6 +246,7 @@ static const struct store_ops ops = {
 	.credential_add = memory_credential_add,
 	.credential_list = memory_credential_list,
 	.credential_match = memory_credential_match,
+	.credential_match_any = memory_credential_match_any,
 	.issued_add = memory_issued_add,
 	.issued_find = memory_issued_find,
 	.issued_by_nonce = memory_issued_by_nonce,

@@ -230,3 +230,12 @@ enum err memory_credential_match(void *self, enum credential_kind kind, const ch
 {
 	return credentials_each(self, NULL, kind, store_text(value), each, arg, why);
 }
+
+enum err memory_credential_match_any(void *self, const struct credential_name *names, size_t n,
+	credential_each each, void *arg, struct why *why)
+{
+	TRY(store_check_match(n, why));
+	for (size_t i = 0; i < n; i++)
+		TRY(memory_credential_match(self, names[i].kind, names[i].value, each, arg, why));
+	return OK;
+}

@@ -29,6 +29,8 @@ enum err memory_credential_list(void *self, const char *enrolee_id, credential_e
 	void *arg, struct why *why);
 enum err memory_credential_match(void *self, enum credential_kind kind, const char *value,
 	credential_each each, void *arg, struct why *why);
+enum err memory_credential_match_any(void *self, const struct credential_name *names, size_t n,
+	credential_each each, void *arg, struct why *why);
 
 enum err memory_issued_add(void *self, const struct issued *i, struct why *why);
 enum err memory_issued_find(void *self, struct span serial, struct arena *arena,

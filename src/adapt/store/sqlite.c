@@ -9,12 +9,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What was remembered may have been undone. */
+static void forget(struct db *db)
+{
+	db->seen = (struct db_seen){0};
+	memset(db->words, 0, sizeof(db->words));
+}
+
 /* SQLite may have rolled back by itself already: full disk, failing disk, no memory. */
 static void roll_back(struct db *db)
 {
 	if (db->handle && !sqlite3_get_autocommit(db->handle))
 		sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
 	db->marked = false;
+	forget(db);
 }
 
 /* errno, where the operating system was at fault; else 0. */
@@ -127,13 +135,18 @@ static enum err begin(void *self, struct why *why)
 	return OK;
 }
 
-static void rollback(void *self)
+static void end(struct db *db)
 {
-	struct db *db = self;
-
-	roll_back(db);
+	db->seen = (struct db_seen){0};
 	db->open = false;
 	db->failed = false;
+	db->marked = false;
+}
+
+static void rollback(void *self)
+{
+	roll_back(self);
+	end(self);
 }
 
 static enum err commit(void *self, struct why *why)
@@ -145,7 +158,9 @@ static enum err commit(void *self, struct why *why)
 	enum err err = db_writable(db, why);
 	if (err == OK)
 		err = run_plain(db, SQL_COMMIT, "commit", why);
-	rollback(db);
+	if (err != OK)
+		roll_back(db);
+	end(db);
 	return err;
 }
 
@@ -182,6 +197,7 @@ static void undo(void *self)
 	if (db->marked && run_plain(db, SQL_UNDO, "undo", &ignored) == OK)
 		run_plain(db, SQL_RELEASE, "undo", &ignored);
 	db->marked = false;
+	forget(db);
 }
 
 static void db_free(void *self)
@@ -324,6 +340,16 @@ static enum err open_file(struct db *db, enum store_sqlite_mode mode, struct why
 	return OK;
 }
 
+/*
+ * For the whole process: the store has one caller, so SQLite needs no locks among threads, and nobody asks how
+ * much memory it has. Refused once SQLite is in use, harmlessly.
+ */
+static void spare_locks(void)
+{
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum err store_sqlite_open_with(const char *path, enum store_sqlite_mode mode,
 	const struct store_sqlite_options *options, struct store **out, struct why *why)
 {
@@ -331,6 +357,7 @@ enum err store_sqlite_open_with(const char *path, enum store_sqlite_mode mode,
 
 	if (!db)
 		return WHY(why, NOMEM, "", "database");
+	spare_locks();
 	db->ops = (struct store_ops){
 		.begin = begin,
 		.commit = commit,

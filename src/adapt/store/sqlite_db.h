@@ -30,6 +30,7 @@ enum sql {
 	SQL_CREDENTIAL_CLEAR,
 	SQL_CREDENTIAL_LIST,
 	SQL_CREDENTIAL_MATCH,
+	SQL_CREDENTIAL_MATCH_ANY,
 	SQL_ISSUED_ADD,
 	SQL_ISSUED_FIND,
 	SQL_ISSUED_BY_NONCE,
@@ -37,6 +38,7 @@ enum sql {
 	SQL_ISSUED_LIST_OF,
 	SQL_ISSUED_REVOKE,
 	SQL_REVOKED_LIST,
+	SQL_SYMKEY_COUNT,
 	SQL_SYMKEY_ADD,
 	SQL_SYMKEY_SET,
 	SQL_SYMKEY_REMOVE,
@@ -69,6 +71,29 @@ enum sql {
 
 extern const char *const sqlite_sql[SQL_N];
 
+/* Number and state of the enrolee; state 0: not registered (any more); number 0: never seen. */
+struct db_enrolee {
+	int64_t number;
+	int state;
+};
+
+/* What this transaction has read or written and nobody else can change before its end. */
+struct db_seen {
+	bool audit;
+	uint64_t audit_seq;
+	uint8_t audit_hash[32];
+	char enrolee_id[STORE_ID_MAX + 1]; /* "" for none */
+	struct db_enrolee enrolee;
+};
+
+/* Words stay for good once they are committed, so their numbers are remembered until something is undone. */
+enum { DB_WORDS = 8 };
+struct db_word {
+	int64_t number; /* 0: free */
+	size_t n;
+	uint8_t value[STORE_LABEL_MAX];
+};
+
 struct db {
 	struct store store; /* what the caller holds; freed with this */
 	struct store_ops ops;
@@ -82,6 +107,9 @@ struct db {
 	bool marked;
 	bool failed;    /* this transaction was undone by a failure */
 	unsigned lists; /* callbacks that are running */
+	struct db_seen seen;
+	struct db_word words[DB_WORDS];
+	unsigned next_word; /* is replaced next */
 	sqlite3_stmt *statements[SQL_N];
 };
 
@@ -130,15 +158,12 @@ struct db_totals {
 	int64_t enrolees, disabled, revoked;
 };
 MUST_CHECK enum err db_totals_add(struct db *db, struct db_totals delta, struct why *why);
-/* Number and state of the enrolee; state 0: not registered (any more); number 0: never seen. */
-struct db_enrolee {
-	int64_t number;
-	int state;
-};
 MUST_CHECK enum err db_enrolee_find(struct db *db, const char *id, struct db_enrolee *out,
 	struct why *why);
 MUST_CHECK enum err db_enrolee_name(struct db *db, const char *id, int64_t *number_out,
 	struct why *why);
+/* Remembers that for the rest of the transaction, if one is open; id "" forgets. */
+void db_enrolee_seen(struct db *db, const char *id, struct db_enrolee enrolee);
 
 /* sqlite_schema.c */
 enum { DB_APPLICATION_ID = 0x4f4d4546, DB_VERSION = 2 }; /* "OMEF" */

@@ -37,6 +37,7 @@ static enum err enrolee_add(void *self, const struct enrolee *e, struct why *why
 	TRY(db_enrolee_find(db, e->id, &old, why));
 	if (old.state)
 		return WHY(why, STORE_ENROLEE_EXISTS, "", "enrolee '%s': want a new id", e->id);
+	db_enrolee_seen(db, "", (struct db_enrolee){0});
 	TRY(db_statement(db, SQL_ENROLEE_ADD, &s, why));
 	db_bind_text(s, 1, e->id);
 	db_bind_number(s, 2, e->entity_type);
@@ -63,6 +64,7 @@ static enum err enrolee_set_state(void *self, const char *id, enum enrolee_state
 	TRY(db_writable(db, why));
 	TRY(store_check_state(state, why));
 	TRY(registered(db, id, &old, why));
+	db_enrolee_seen(db, "", (struct db_enrolee){0});
 	TRY(db_statement(db, SQL_ENROLEE_SET_STATE, &s, why));
 	db_bind_number(s, 1, old.number);
 	db_bind_number(s, 2, state);
@@ -105,6 +107,7 @@ static enum err enrolee_remove(void *self, const char *id, int64_t now_s, struct
 
 	TRY(db_writable(db, why));
 	TRY(registered(db, id, &old, why));
+	db_enrolee_seen(db, "", (struct db_enrolee){0});
 	TRY(no_valid_cert(db, id, old.number, now_s, why));
 	TRY(run_on(db, SQL_CREDENTIAL_CLEAR, old.number, NULL, why));
 	TRY(db_symkeys_clear(db, id, why));
@@ -143,6 +146,7 @@ static enum err enrolee_find(void *self, const char *id, struct arena *arena, st
 		return err != OK ? err : WHY(why, STORE_NO_ENROLEE, "",
 			"enrolee '%s': want it registered, have none", store_text(id));
 	struct enrolee e = enrolee_at(s);
+	db_enrolee_seen(db, e.id, (struct db_enrolee){sqlite3_column_int64(s, 8), (int)e.state});
 	e.id = arena_text(arena, span_text(e.id));
 	e.entity_id = arena_text(arena, span_text(e.entity_id));
 	e.label = arena_text(arena, span_text(e.label));
@@ -253,6 +257,20 @@ static enum err credential_match(void *self, enum credential_kind kind, const ch
 	return credentials_each(self, s, each, arg, why);
 }
 
+static enum err credential_match_any(void *self, const struct credential_name *names, size_t n,
+	credential_each each, void *arg, struct why *why)
+{
+	sqlite3_stmt *s OWNED_STATEMENT = NULL;
+
+	TRY(store_check_match(n, why));
+	TRY(db_statement(self, SQL_CREDENTIAL_MATCH_ANY, &s, why));
+	for (size_t i = 0; i < n; i++) {
+		db_bind_number(s, (int)(2 * i + 1), names[i].kind);
+		db_bind_text(s, (int)(2 * i + 2), names[i].value);
+	}
+	return credentials_each(self, s, each, arg, why);
+}
+
 void db_enrolee_ops(struct store_ops *ops)
 {
 	ops->enrolee_add = enrolee_add;
@@ -263,4 +281,5 @@ void db_enrolee_ops(struct store_ops *ops)
 	ops->credential_add = credential_add;
 	ops->credential_list = credential_list;
 	ops->credential_match = credential_match;
+	ops->credential_match_any = credential_match_any;
 }

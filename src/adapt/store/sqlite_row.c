@@ -97,7 +97,30 @@ static void bind_word(sqlite3_stmt *s, struct span value)
 		sqlite3_bind_zeroblob(s, 1, 0);
 }
 
-enum err db_word(struct db *db, struct span value, int64_t *out, struct why *why)
+static int64_t known_word(const struct db *db, struct span value)
+{
+	for (size_t i = 0; i < DB_WORDS; i++) {
+		const struct db_word *w = &db->words[i];
+		if (w->number && span_equal(span_of(w->value, w->n), value))
+			return w->number;
+	}
+	return 0;
+}
+
+static void remember_word(struct db *db, struct span value, int64_t number)
+{
+	struct db_word *w = &db->words[db->next_word];
+
+	if (value.n > sizeof(w->value))
+		return;
+	if (value.n)
+		memcpy(w->value, value.p, value.n);
+	w->n = value.n;
+	w->number = number;
+	db->next_word = (db->next_word + 1) % DB_WORDS;
+}
+
+static enum err find_or_add_word(struct db *db, struct span value, int64_t *out, struct why *why)
 {
 	sqlite3_stmt *find OWNED_STATEMENT = NULL;
 	sqlite3_stmt *add OWNED_STATEMENT = NULL;
@@ -117,6 +140,16 @@ enum err db_word(struct db *db, struct span value, int64_t *out, struct why *why
 	return OK;
 }
 
+enum err db_word(struct db *db, struct span value, int64_t *out, struct why *why)
+{
+	*out = known_word(db, value);
+	if (*out)
+		return OK;
+	TRY(find_or_add_word(db, value, out, why));
+	remember_word(db, value, *out);
+	return OK;
+}
+
 enum err db_totals_add(struct db *db, struct db_totals delta, struct why *why)
 {
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
@@ -133,12 +166,26 @@ enum err db_enrolee_find(struct db *db, const char *id, struct db_enrolee *out, 
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
 	enum err err = OK;
 
+	if (db->seen.enrolee_id[0] && strcmp(db->seen.enrolee_id, store_text(id)) == 0) {
+		*out = db->seen.enrolee;
+		return OK;
+	}
 	*out = (struct db_enrolee){0};
 	TRY(db_statement(db, SQL_ENROLEE_NUMBER, &s, why));
 	db_bind_text(s, 1, id);
 	if (db_row(db, s, &err, "look up an enrolee", why))
 		*out = (struct db_enrolee){sqlite3_column_int64(s, 0), sqlite3_column_int(s, 1)};
 	return err;
+}
+
+void db_enrolee_seen(struct db *db, const char *id, struct db_enrolee enrolee)
+{
+	size_t n = strlen(id) + 1;
+
+	if (!db->open || db->failed || n > sizeof(db->seen.enrolee_id))
+		return;
+	memcpy(db->seen.enrolee_id, id, n);
+	db->seen.enrolee = enrolee;
 }
 
 enum err db_enrolee_name(struct db *db, const char *id, int64_t *number_out, struct why *why)

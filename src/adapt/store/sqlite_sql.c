@@ -1,6 +1,6 @@
 #include "adapt/store/sqlite_db.h"
 
-#define ENROLEE "SELECT id, entity_type, entity_id, state, label, profile, created_s, changed_s FROM enrolee "
+#define ENROLEE "SELECT id, entity_type, entity_id, state, label, profile, created_s, changed_s, n FROM enrolee "
 #define CREDENTIAL \
 	"SELECT e.id, c.kind, c.value, a.value FROM credential c JOIN enrolee e ON e.n = c.enrolee " \
 	"JOIN word a ON a.n = c.anchor "
@@ -56,6 +56,13 @@ const char *const sqlite_sql[SQL_N] = {
 	[SQL_CREDENTIAL_LIST] = CREDENTIAL
 	"WHERE c.enrolee = (SELECT n FROM enrolee WHERE id = ?1) ORDER BY c.kind, c.value, a.value",
 	[SQL_CREDENTIAL_MATCH] = CREDENTIAL "WHERE c.kind = ?1 AND c.value = ?2 ORDER BY a.value",
+	/* STORE_MATCH_MAX names; what is not bound is NULL and matches nothing. */
+	[SQL_CREDENTIAL_MATCH_ANY] =
+		"WITH q (i, kind, value) AS (VALUES (1, ?1, ?2), (2, ?3, ?4), (3, ?5, ?6), (4, ?7, ?8), "
+		"(5, ?9, ?10), (6, ?11, ?12), (7, ?13, ?14), (8, ?15, ?16)) "
+		"SELECT e.id, c.kind, c.value, a.value FROM q CROSS JOIN credential c "
+		"ON c.kind = q.kind AND c.value = q.value CROSS JOIN enrolee e ON e.n = c.enrolee "
+		"CROSS JOIN word a ON a.n = c.anchor ORDER BY q.i, a.value",
 
 	[SQL_ISSUED_ADD] =
 		"INSERT INTO issued (serial, enrolee, profile, est_label, issued_s, not_before_s, not_after_s, "
@@ -70,9 +77,9 @@ const char *const sqlite_sql[SQL_N] = {
 	[SQL_REVOKED_LIST] = "SELECT serial, not_after_s, revoked_s, reason FROM issued "
 			     "WHERE state = 2 AND not_after_s >= ?1 ORDER BY serial",
 
+	[SQL_SYMKEY_COUNT] = "SELECT count(*) FROM symkey WHERE owner = ?1 AND kind BETWEEN ?2 AND ?3",
 	[SQL_SYMKEY_ADD] = "INSERT INTO symkey (kind, id, owner, sealed, created_s, expires_s, info) "
-			   "SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE ?10 > "
-			   "(SELECT count(*) FROM symkey WHERE owner = ?3 AND kind BETWEEN ?8 AND ?9)",
+			   "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SQL_SYMKEY_SET] = "UPDATE symkey SET sealed = ?3, expires_s = ?4, info = ?5 WHERE kind = ?1 AND id = ?2",
 	[SQL_SYMKEY_REMOVE] = "DELETE FROM symkey WHERE kind = ?1 AND id = ?2",
 	[SQL_SYMKEY_FIND] = SYMKEY "WHERE kind = ?1 AND id = ?2",
@@ -108,8 +115,7 @@ const char *const sqlite_sql[SQL_N] = {
 	[SQL_SECRET_GET] = "SELECT sealed FROM secret WHERE name = ?1",
 
 	[SQL_AUDIT_HEAD] = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1",
-	[SQL_AUDIT_ADD] = "INSERT INTO audit (seq, time_s, event, prev, hash) SELECT ?1, ?2, ?3, ?4, ?5 "
-			  "WHERE ?1 = (SELECT coalesce(max(seq), 0) FROM audit) + 1",
+	[SQL_AUDIT_ADD] = "INSERT INTO audit (seq, time_s, event, prev, hash) VALUES (?1, ?2, ?3, ?4, ?5)",
 	[SQL_AUDIT_LIST] = "SELECT seq, time_s, event, prev, hash FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
 	/* Neither issued nor audit rows are ever deleted (the schema forbids it): the highest number counts them. */
 	[SQL_COUNTS] = "SELECT enrolees, disabled, (SELECT coalesce(max(n), 0) FROM issued), revoked, "

@@ -24,27 +24,50 @@ static enum err no_key(const char *id, struct why *why)
 	return WHY(why, STORE_NO_KEY, "", "key '%.100s': want it stored, have none", store_text(id));
 }
 
-/* Why nothing was added. */
-static enum err refused(struct db *db, const struct symkey *k, struct why *why)
+static enum err exists(const struct symkey *k, struct why *why)
+{
+	return WHY(why, STORE_KEY_EXISTS, "", "key '%.100s': want a new id", k->id);
+}
+
+static enum err full(struct db *db, const struct symkey *k, struct why *why)
 {
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
 	enum err err = OK;
 
 	if (seek(db, k->kind, k->id, &s, &err, why))
-		return WHY(why, STORE_KEY_EXISTS, "", "key '%.100s': want a new id", k->id);
+		return exists(k, why);
 	TRY(err);
 	return WHY(why, STORE_KEYS_MANY, "", "owner '%.100s': want at most %d keys, have as many", k->owner,
 		STORE_KEYS_PER_OWNER_MAX);
+}
+
+static enum err count_of(struct db *db, const struct symkey *k, int64_t *out, struct why *why)
+{
+	sqlite3_stmt *s OWNED_STATEMENT = NULL;
+	struct store_kinds kinds = store_family(k->kind);
+	enum err err = OK;
+
+	TRY(db_statement(db, SQL_SYMKEY_COUNT, &s, why));
+	db_bind_text(s, 1, k->owner);
+	db_bind_number(s, 2, kinds.first);
+	db_bind_number(s, 3, kinds.last);
+	if (db_row(db, s, &err, "count an owner's keys", why))
+		*out = sqlite3_column_int64(s, 0);
+	return err;
 }
 
 static enum err symkey_add(void *self, const struct symkey *k, struct why *why)
 {
 	struct db *db = self;
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
+	int64_t count = 0;
 	int changed = 0;
 
 	TRY(db_writable(db, why));
 	TRY(store_check_symkey(k, why));
+	TRY(count_of(db, k, &count, why));
+	if (count >= STORE_KEYS_PER_OWNER_MAX)
+		return full(db, k, why);
 	TRY(db_statement(db, SQL_SYMKEY_ADD, &s, why));
 	bind_key(s, k->kind, k->id);
 	db_bind_text(s, 3, k->owner);
@@ -52,11 +75,8 @@ static enum err symkey_add(void *self, const struct symkey *k, struct why *why)
 	db_bind_number(s, 5, k->created_s);
 	db_bind_number(s, 6, k->expires_s);
 	db_bind_text(s, 7, k->info);
-	db_bind_number(s, 8, store_family(k->kind).first);
-	db_bind_number(s, 9, store_family(k->kind).last);
-	db_bind_number(s, 10, STORE_KEYS_PER_OWNER_MAX);
 	TRY(db_run(db, s, &changed, "add a key", why));
-	return changed == 1 ? OK : refused(db, k, why);
+	return changed == 1 ? OK : exists(k, why);
 }
 
 static enum err symkey_set(void *self, const struct symkey *k, struct why *why)

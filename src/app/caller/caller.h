@@ -2,10 +2,38 @@
 /*
  * The caller: HTTPS to MEFs, for the registrar of a MAF (docs/decisions/0014). It holds the MAF's client key and
  * no store, and asks nothing but GET /fetchCredentials of the MEFs that are configured.
+ *
+ * Names are resolved at the start, before the sandbox: getaddrinfo opens files, and a process that may open
+ * files of its user could read the store and the master key. When a MEF is not reached any more, and that was some
+ * while ago, the caller ends when it is idle, and the parent's next one resolves them anew.
  */
+#include "adapt/sys/fetch_many.h"
 #include "app/role.h"
+#include "port/clock.h"
+#include "port/mef.h"
+
+enum {
+	CALLER_ALONE_MS = 30 * 1000,    /* without any registrar for that long: a registrar hung up */
+	CALLER_RESOLVED_MS = 60 * 1000, /* addresses are trusted at least that long */
+};
 
 struct caller {
 	struct loop *loop;
 	struct role_control *control;
+	const struct conf *conf;
+	struct clock clock;
+	struct fetch_many *many;
+	struct loop_timer *many_timer;
+	struct loop_timer *alone;
+	struct link *links; /* caller.c */
+	int64_t resolved_ms;
+	bool stale; /* a MEF was not reached */
 };
+
+/* open.c: certificate, key, anchors and servers, before the sandbox. */
+MUST_CHECK enum err caller_open(struct caller *c, const struct conf *conf, struct why *why);
+void caller_close(struct caller *c);
+
+/* ask.c: one key. */
+
+void caller_ask(struct caller *c, const char *keid, unsigned int suid, mef_done done, void *arg);

@@ -69,7 +69,7 @@ static enum err gather(const struct cli *cli, const struct conf *conf, struct fu
 	return OK;
 }
 
-static enum err load_issuer(const struct conf *conf, struct authority *out, struct why *why)
+enum err hierarchy_load_issuer(const struct conf *conf, struct authority *out, struct why *why)
 {
 	OWNED_BUF struct buf cert_pem = BUF(PEM_MAX);
 	OWNED_SECRET_BUF struct buf key_pem = BUF(PEM_MAX);
@@ -155,7 +155,7 @@ static enum err run_tls(struct cli *cli, struct why *why)
 
 	TRY(cli_conf(cli, &conf, why));
 	TRY(gather(cli, &conf, &further, why));
-	TRY(load_issuer(&conf, &issuer, why));
+	TRY(hierarchy_load_issuer(&conf, &issuer, why));
 	struct hierarchy_ask ask = {
 		.fqdn = conf.fqdn,
 		.key = key_spec_of(issuer.key),

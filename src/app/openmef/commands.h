@@ -9,6 +9,7 @@ extern const struct command command_enrolee_disable, command_enrolee_enable, com
 extern const struct command command_cert_list, command_cert_show, command_cert_revoke;
 extern const struct command command_ca_show, command_ca_crl, command_ca_tls;
 extern const struct command command_audit_list, command_audit_verify;
+extern const struct command command_maf_new;
 extern const struct command command_explain, command_help_conf, command_manual;
 
 extern const struct command *const commands[]; /* NULL-terminated */

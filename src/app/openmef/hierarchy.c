@@ -86,8 +86,9 @@ enum err hierarchy_tls(const struct hierarchy_ask *ask, const struct authority *
 	OWNED_BUF struct buf spki = BUF(4096);
 	OWNED_BUF struct buf sans = BUF(8192);
 	OWNED_BUF struct buf server_auth = BUF(64);
+	OWNED_BUF struct buf client_auth = BUF(64);
 	uint8_t serial[SERIAL_SIZE];
-	int64_t not_after_s = ask->now_s + (int64_t)TLS_DAYS * 86400;
+	int64_t not_after_s = ask->now_s + (int64_t)(ask->days ? ask->days : TLS_DAYS) * 86400;
 
 	*out = (struct authority){.cert = BUF(DER_MAX)};
 	TRY(fresh_serial(ask, serial, why));
@@ -96,6 +97,7 @@ enum err hierarchy_tls(const struct hierarchy_ask *ask, const struct authority *
 	TRY(name_write_cn(strlen(ask->fqdn) <= NAME_VALUE_MAX ? ask->fqdn : NULL, NULL, &subject, why));
 	TRY(tls_names(ask, &sans, why));
 	TRY(oid_parse("1.3.6.1.5.5.7.3.1", &server_auth, why));
+	TRY(oid_parse("1.3.6.1.5.5.7.3.2", &client_auth, why));
 	struct cert_plan plan = {
 		.serial = span_of(serial, sizeof(serial)),
 		.issuer = issuer->view.subject,
@@ -106,8 +108,8 @@ enum err hierarchy_tls(const struct hierarchy_ask *ask, const struct authority *
 		.path_len = -1,
 		/* TS-0003 10.1.1.1: at least digitalSignature */
 		.key_usage = KU_DIGITAL_SIGNATURE,
-		.ekus = {buf_span(&server_auth)},
-		.ekus_n = 1,
+		.ekus = {buf_span(&server_auth), buf_span(&client_auth)},
+		.ekus_n = ask->client_auth ? 2 : 1,
 		.sans = buf_span(&sans),
 		.akid = issuer->view.skid,
 	};

@@ -28,8 +28,13 @@ struct hierarchy_ask {
 	size_t permit_n;
 	const char *const *alt; /* further DNS names of the TLS certificate */
 	size_t alt_n;
+	int days;         /* of the TLS certificate; 0: TLS_DAYS */
+	bool client_auth; /* it also proves who calls other servers */
 };
 
+/* The issuing CA of a directory; its files and the master key are read. Defined in ca_tls.c. */
+struct conf;
+MUST_CHECK enum err hierarchy_load_issuer(const struct conf *conf, struct authority *out, struct why *why);
 /* parent NULL: a self-signed root. */
 MUST_CHECK enum err hierarchy_ca(const struct hierarchy_ask *ask, const struct authority *parent,
 	struct authority *out, struct why *why);

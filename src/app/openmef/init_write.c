@@ -42,7 +42,7 @@ static enum err refuse(const char *path, struct why *why)
 }
 
 /* Root makes an OpenMEF for the user whom the directory belongs to. */
-static enum err give(const char *dir, const char *path, struct why *why)
+enum err making_give(const char *dir, const char *path, struct why *why)
 {
 	struct stat st;
 
@@ -53,7 +53,7 @@ static enum err give(const char *dir, const char *path, struct why *why)
 	return OK;
 }
 
-static enum err put_file(const char *dir, const char *name, struct span content, mode_t mode, struct why *why)
+enum err making_put_file(const char *dir, const char *name, struct span content, mode_t mode, struct why *why)
 {
 	char path[CONF_PATH_MAX];
 	struct why cause = {0};
@@ -64,14 +64,14 @@ static enum err put_file(const char *dir, const char *name, struct span content,
 	return OK;
 }
 
-static enum err make_folder(const char *dir, const char *name, struct why *why)
+enum err making_folder(const char *dir, const char *name, struct why *why)
 {
 	char path[CONF_PATH_MAX];
 
 	TRY(cli_path(dir, name, path, sizeof(path), why));
 	if (mkdir(path, 0700) != 0 && errno != EEXIST)
 		return refuse(path, why);
-	return give(dir, path, why);
+	return making_give(dir, path, why);
 }
 
 /* openmef.conf is written last: without it the rest is whole only where nothing began it anew. */
@@ -94,9 +94,9 @@ enum err making_begin(const char *dir, struct why *why)
 	TRY(check_free(dir, why));
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		return refuse(dir, why);
-	TRY(put_file(dir, mark, (struct span){0}, 0600, why));
+	TRY(making_put_file(dir, mark, (struct span){0}, 0600, why));
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		TRY(make_folder(dir, folders[i], why));
+		TRY(making_folder(dir, folders[i], why));
 	return OK;
 }
 
@@ -117,7 +117,7 @@ static enum err put_cert(const struct making *m, const char *name, const struct 
 	TRY(cert_write_pem(buf_span(&a->cert), &pem, why));
 	if (chain)
 		TRY(cert_write_pem(buf_span(&chain->cert), &pem, why));
-	return put_file(m->dir, name, buf_span(&pem), 0644, why);
+	return making_put_file(m->dir, name, buf_span(&pem), 0644, why);
 }
 
 static enum err put_key(
@@ -126,7 +126,7 @@ static enum err put_key(
 	OWNED_SECRET_BUF struct buf pem = BUF(PEM_MAX);
 
 	TRY(key_write_pem(key, passphrase, &pem, why));
-	return put_file(m->dir, name, buf_span(&pem), 0600, why);
+	return making_put_file(m->dir, name, buf_span(&pem), 0600, why);
 }
 
 /* Encrypted under what the master key gives for that label. */
@@ -144,7 +144,7 @@ static enum err put_hex(const struct making *m, const char *name, const struct s
 	hex_write(text, secret_span(raw));
 	buf_put_u8(text, '\n');
 	TRY(buf_check(text, name, why));
-	return put_file(m->dir, name, buf_span(text), 0600, why);
+	return making_put_file(m->dir, name, buf_span(text), 0600, why);
 }
 
 /* The root's key does not hang on the master key: it is to lie elsewhere, and to open with openssl alone. */
@@ -202,7 +202,7 @@ static enum err write_store(struct making *m, struct why *why)
 	}
 	TRY(cli_path(m->dir, store_files[0], path, sizeof(path), why));
 	TRY(fill_store(m, path, why));
-	return give(m->dir, path, why);
+	return making_give(m->dir, path, why);
 }
 
 static enum err write_conf(struct making *m, struct why *why)
@@ -211,7 +211,7 @@ static enum err write_conf(struct making *m, struct why *why)
 
 	conf_write(&m->conf, &text);
 	TRY(buf_check(&text, "configuration", why));
-	return put_file(m->dir, "openmef.conf", buf_span(&text), 0640, why);
+	return making_put_file(m->dir, "openmef.conf", buf_span(&text), 0640, why);
 }
 
 enum err making_write(struct making *m, struct why *why)
@@ -222,7 +222,7 @@ enum err making_write(struct making *m, struct why *why)
 	TRY(write_store(m, why));
 	/* An operator may have put the makers' CAs there before. */
 	if (!stands(m->dir, "anchors/devices.pem"))
-		TRY(put_file(m->dir, "anchors/devices.pem", (struct span){0}, 0644, why));
+		TRY(making_put_file(m->dir, "anchors/devices.pem", (struct span){0}, 0644, why));
 	TRY(write_conf(m, why));
 	TRY(cli_path(m->dir, mark, path, sizeof(path), why));
 	unlink(path); /* next to a configuration it means nothing */

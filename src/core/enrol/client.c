@@ -20,6 +20,9 @@ struct search {
 	const uint8_t *anchor;
 	const char *found, *other;
 	enum credential_kind found_kind, other_kind;
+	char values[STORE_MATCH_MAX][FORM_SIZE]; /* of names, which wait to be looked up together */
+	struct credential_name names[STORE_MATCH_MAX];
+	size_t names_n;
 	struct buf shown;
 	char hint[HINT_VALUE_MAX + 16]; /* "kind=value", the first that can stand in quotes */
 };
@@ -72,15 +75,24 @@ static void show(struct search *s, enum credential_kind kind, const char *value)
 		memcpy(s->hint, buf_text(&hint), hint.n + 1);
 }
 
+static enum err look_up_waiting(struct search *s, struct why *why)
+{
+	size_t n = s->names_n;
+
+	s->names_n = 0;
+	return n ? s->store->ops->credential_match_any(s->store->self, s->names, n, on_match, s, why) : OK;
+}
+
 /* Names that no operator could have registered (wildcards, odd forms) lead to nobody. */
 static enum err look_up(struct search *s, enum credential_kind kind, struct span value, struct why *why)
 {
-	char normal[FORM_SIZE];
+	char *normal = s->values[s->names_n];
 
 	if (form_credential(kind, value, normal) != NULL)
 		return OK;
 	show(s, kind, normal);
-	return s->store->ops->credential_match(s->store->self, kind, normal, on_match, s, why);
+	s->names[s->names_n++] = (struct credential_name){kind, normal};
+	return s->names_n == STORE_MATCH_MAX ? look_up_waiting(s, why) : OK;
 }
 
 static enum err look_up_sans(struct search *s, const struct cert *leaf, struct why *why)
@@ -178,6 +190,7 @@ static enum err find_foreign(struct store *store, const struct client_facts *fac
 		.store = store, .arena = arena, .anchor = facts->anchor, .shown = BUF(64 * 1024)};
 
 	TRY(look_up_leaf(&s, facts->trust, &out->leaf, why));
+	TRY(look_up_waiting(&s, why));
 	TRY(judge(&s, why));
 	return store->ops->enrolee_find(store->self, s.found, arena, &out->enrolee, why);
 }

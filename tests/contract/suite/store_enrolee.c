@@ -376,6 +376,63 @@ static void lists_and_matches_credentials(void **state)
 	assert_string_equal(match.text, "a/3/h.example/0");
 }
 
+static void match_any(struct store_fixture *f, const struct credential_name *names, size_t n, const char *want)
+{
+	struct seen seen = {0};
+
+	WORKS(f, CALL(f, credential_match_any, names, n, see_credential, &seen));
+	assert_string_equal(seen.text, want);
+}
+
+static void matches_several_names_in_their_order(void **state)
+{
+	struct store_fixture *f = *state;
+	struct credential rows[] = {sample_credential(CREDENTIAL_FQDN, "h", 9), sample_credential(CREDENTIAL_FQDN, "h", 2),
+		sample_credential(CREDENTIAL_URI, "h", 0), sample_credential(CREDENTIAL_SERIAL, "s", 5)};
+	static const struct credential_name names[] = {{CREDENTIAL_URI, "h"}, {CREDENTIAL_KEY, "none"},
+		{CREDENTIAL_FQDN, "h"}, {CREDENTIAL_FQDN, "H"}, {CREDENTIAL_SERIAL, NULL}, {CREDENTIAL_SERIAL, "h"},
+		{CREDENTIAL_SERIAL, "s"}, {CREDENTIAL_URI, "h"}};
+
+	WORKS(f, CALL0(f, begin));
+	add_enrolee(f, "a", "urn:a");
+	add_enrolee(f, "b", "urn:b");
+	for (size_t i = 0; i < 4; i++)
+		WORKS(f, CALL(f, credential_add, i ? "a" : "b", &rows[i]));
+	match_any(f, names, 8, "a/4/h/0 a/3/h/2 b/3/h/9 a/2/s/5 a/4/h/0");
+	WORKS(f, CALL0(f, commit));
+	match_any(f, names, 8, "a/4/h/0 a/3/h/2 b/3/h/9 a/2/s/5 a/4/h/0");
+	match_any(f, names + 2, 1, "a/3/h/2 b/3/h/9");
+	match_any(f, names + 3, 3, "");
+	match_any(f, names, 0, "");
+	match_any(f, NULL, 0, "");
+	match_any(f, names + 6, 1, "a/2/s/5"); /* nothing is left over from longer questions */
+}
+
+static enum err stop_at_first(void *arg, const char *enrolee_id, const struct credential *c, struct why *why)
+{
+	TRY(see_credential(arg, enrolee_id, c, why));
+	return WHY(why, STORE_VALUE, "", "enough");
+}
+
+static void refuses_one_name_too_many(void **state)
+{
+	struct store_fixture *f = *state;
+	struct credential_name names[STORE_MATCH_MAX + 1];
+	struct seen seen = {0};
+
+	for (size_t i = 0; i < STORE_MATCH_MAX + 1; i++)
+		names[i] = (struct credential_name){any.kind, any.value};
+	WORKS(f, CALL0(f, begin));
+	add_enrolee(f, "a", "urn:a");
+	WORKS(f, CALL(f, credential_add, "a", &any));
+	FAILS(f, STORE_SIZE, CALL(f, credential_match_any, names, STORE_MATCH_MAX + 1, see_credential, &seen));
+	assert_int_equal(seen.n, 0);
+	WORKS(f, CALL(f, credential_match_any, names, STORE_MATCH_MAX, see_credential, &seen));
+	assert_int_equal(seen.n, STORE_MATCH_MAX);
+	FAILS(f, STORE_VALUE, CALL(f, credential_match_any, names, STORE_MATCH_MAX, stop_at_first, &seen));
+	assert_int_equal(seen.n, STORE_MATCH_MAX + 1);
+}
+
 static void refuses_a_credential_past_its_limits(void **state)
 {
 	struct store_fixture *f = *state;
@@ -496,6 +553,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(refuses_pages_of_none_and_of_too_many),
 	cmocka_unit_test(credentials_are_unique_per_kind_value_and_anchor),
 	cmocka_unit_test(lists_and_matches_credentials),
+	cmocka_unit_test(matches_several_names_in_their_order),
+	cmocka_unit_test(refuses_one_name_too_many),
 	cmocka_unit_test(refuses_a_credential_past_its_limits),
 	cmocka_unit_test(a_failing_callback_ends_the_list),
 	cmocka_unit_test(a_callback_may_read_other_things),

@@ -204,6 +204,27 @@ static void a_certificate_that_leads_to_two_is_refused(void **state)
 	assert_non_null(strstr(why.text, "'gw8' by its fqdn"));
 }
 
+/* More names than the store looks up at once. */
+static void every_name_of_a_long_list_counts(void **state)
+{
+	struct world *w = *state;
+	struct buf leaf OWNED_BUF = BUF(CERT_DER_MAX);
+	struct san_list sans = {.n = SAN_MAX};
+	char uri[SAN_MAX][16];
+
+	for (size_t i = 0; i < SAN_MAX; i++) {
+		snprintf(uri[i], sizeof(uri[i]), "urn:x:%zu", i);
+		sans.items[i] = san_of(SAN_URI, uri[i]);
+	}
+	world_leaf(w, "gateway", NULL, &sans, &leaf);
+	add(w, "last", CREDENTIAL_URI, uri[SAN_MAX - 1], NULL);
+	finds(w, CLIENT_THIRD_PARTY, buf_span(&leaf), "last");
+	add(w, "middle", CREDENTIAL_URI, uri[STORE_MATCH_MAX], NULL);
+	add(w, "first", CREDENTIAL_URI, uri[STORE_MATCH_MAX - 1], NULL);
+	struct why why = reason(w, CLIENT_THIRD_PARTY, buf_span(&leaf));
+	assert_non_null(strstr(why.text, "have 'first' by its uri and 'middle' by its uri"));
+}
+
 static void several_names_of_one_enrolee_are_fine(void **state)
 {
 	struct world *w = *state;
@@ -444,6 +465,7 @@ int main(void)
 		WORLD_TEST(raw_keys_are_found_by_digest_whole_or_cut),
 		WORLD_TEST(a_credential_pinned_to_an_anchor_counts_with_that_anchor_only),
 		WORLD_TEST(a_certificate_that_leads_to_two_is_refused),
+		WORLD_TEST(every_name_of_a_long_list_counts),
 		WORLD_TEST(several_names_of_one_enrolee_are_fine),
 		WORLD_TEST(the_unknown_are_told_how_to_register),
 		WORLD_TEST(the_command_is_told_whole_however_much_the_certificate_shows),
