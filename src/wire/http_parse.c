@@ -40,14 +40,14 @@ void http_parser_free(struct http_parser *p)
 	if (!p)
 		return;
 	buf_fini(&p->text);
-	buf_fini(&p->body);
+	buf_fini_wipe(&p->body); /* may have held a key */
 	mem_free(p);
 }
 
 void http_parser_next(struct http_parser *p)
 {
 	buf_fini(&p->text);
-	buf_fini(&p->body);
+	buf_fini_wipe(&p->body); /* may have held a key */
 	*p = (struct http_parser){.text = p->text, .body = p->body};
 }
 

@@ -126,10 +126,11 @@ def u32(data):
 	return struct.pack(">I", len(data)) + data
 
 
-def call(method=1, path=b"/.well-known/est/cacerts", query=b"", media=b"", coding=b"", accept=b"", agent=b"", trust=0, version=0x304,
-		leaf=b"", anchor=bytes(32), exporter=b"e" * 32, unique=b"", sni=b"localhost", address=b"192.0.2.1", body=b""):
-	return (struct.pack(">B", method) + u16(path) + u16(query) + u16(media) + u16(coding) + u16(accept) + u16(agent)
-		+ struct.pack(">BH", trust, version) + u16(leaf) + anchor + u16(exporter) + u16(unique) + u16(sni) + u16(address) + u32(body))
+def call(method=1, path=b"/.well-known/est/cacerts", query=b"", media=b"", coding=b"", accept=b"", agent=b"", origin=b"", trust=0, version=0x304,
+		leaf=b"", anchor=bytes(32), identity=b"", exporter=b"e" * 32, exported=b"", unique=b"", sni=b"localhost", address=b"192.0.2.1", body=b""):
+	return (struct.pack(">B", method) + u16(path) + u16(query) + u16(media) + u16(coding) + u16(accept) + u16(agent) + u16(origin)
+		+ struct.pack(">BH", trust, version) + u16(leaf) + anchor + u16(identity) + u16(exporter) + u16(exported)
+		+ u16(unique) + u16(sni) + u16(address) + u32(body))
 
 
 def reply(status=200, media=b"text/plain", flags=0, retry=0, age=0, body=b"hello"):

@@ -63,7 +63,7 @@ def a_front_taken_over_gets_no_further(s, registrar):
 	random.seed(1) # the same noise every time
 	for what, data in NONSENSE:
 		hangs_up(registrar, FRONT, what, data)
-	for what, payload in [("a trust that does not exist", call(trust=4)), ("a trust of 255", call(trust=255)), ("no method", call(method=0)),
+	for what, payload in [("a trust that does not exist", call(trust=5)), ("a trust of 255", call(trust=255)), ("no method", call(method=0)),
 			("method 6", call(method=6)), ("a NUL in the server name", call(sni=b"a\0b")), ("a server name of 256", call(sni=b"a" * 256)),
 			("an address of 64", call(address=b"1" * 64)), ("a path of 1025", call(path=b"/" * 1025)), ("a body of 64 KiB + 1", call(body=b"x" * 65537)),
 			("a leaf of 16 KiB + 1", call(leaf=b"x" * 16385)), ("a binding of 65", call(exporter=b"x" * 65)),
