@@ -14,34 +14,8 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from _commands import DENIED, DONE, FAILED, NOT_FOUND, UNREACHABLE, USAGE, Operator  # noqa: E402
 from _service import Service, check, run, wait_for  # noqa: E402
-
-DONE, FAILED, USAGE, NOT_FOUND, DENIED, UNREACHABLE = 0, 1, 2, 3, 4, 5
-
-
-class Operator:
-	"""Runs commands in the directory of a service."""
-
-	def __init__(self, service):
-		self.s = service
-		self.env = {k: v for k, v in os.environ.items() if k != "OPENMEF_DIR"}
-
-	def run(self, *argv, want=DONE, told=None, **more):
-		argv = [str(self.s.binary)] + [str(a) for a in argv]
-		if "--dir" not in argv and not more:
-			argv += ["--dir", str(self.s.dir)]
-		done = subprocess.run(argv, capture_output=True, text=True, timeout=120, env=more.pop("env", self.env), **more)
-		check(done.returncode == want, f"{argv[1:]}: exit {done.returncode}, want {want}\n{done.stdout}{done.stderr}")
-		check(want != DONE or not done.stderr, f"{argv[1:]}: on standard error: {done.stderr}")
-		if want != DONE:
-			check(re.match(r"openmef: OMEF-\d+: .*\. Next: .*\.\n", done.stderr), f"{argv[1:]}: no next step: {done.stderr}")
-		if told:
-			check(told in done.stdout + done.stderr, f"{argv[1:]}: want '{told}' in: {done.stdout}{done.stderr}")
-		return done.stdout
-
-	def json(self, *argv, **more):
-		return json.loads(self.run(*argv, "--json", **more))
-
 
 # ---- the registry, no server
 
@@ -179,14 +153,14 @@ def finds_the_directory(o):
 def helps(o):
 	overview = o.run("--help", cwd="/")
 	commands = re.findall(r"^  ([a-z]+(?: [a-z]+)?)  +[A-Z]", overview, re.M)
-	check(len(commands) >= 20, f"commands in the overview: {commands}")
+	check(len(commands) >= 30, f"commands in the overview: {commands}")
 	for command in commands:
 		for argv in (command.split() + ["--help"], command.split() + ["-h"], ["help"] + command.split()):
 			out = o.run(*argv, cwd="/") if argv[:2] not in (["help", "help"],) else o.run(*argv[1:], "--help", cwd="/")
 			check(f"Usage: openmef {command}" in out and "Exit codes:" in out, f"{argv}: {out}")
 			check(all(len(line) <= 100 for line in out.split("\n")), f"{argv}: a line of more than 100 columns")
 	check(o.run("help", cwd="/") == overview, "help alone")
-	for group in ("enrolee", "cert", "ca", "audit"):
+	for group in ("enrolee", "key", "prefs", "token", "cert", "ca", "audit"):
 		check(f"openmef {group} " in o.run(group, "--help", cwd="/"), f"{group} --help")
 	check(re.fullmatch(r"openmef \d+\.\d+\.\d+\n", o.run("--version", cwd="/")), "--version")
 	for argv in ([], ["nothing"], ["enrolee"], ["enrolee", "nothing"], ["help", "nothing"], ["serve", "--nothing"], ["cert", "show"]):

@@ -17,7 +17,7 @@ enum exit_code {
 	EXIT_NOTHING = 6,
 };
 
-enum { CLI_REPEAT_MAX = 16, CLI_ARGS_MAX = 8, CLI_OPTIONS_MAX = 16 };
+enum { CLI_REPEAT_MAX = 16, CLI_ARGS_MAX = 8, CLI_OPTIONS_MAX = 24 };
 
 struct cli_option {
 	const char *name; /* "fqdn", given as --fqdn */

@@ -1,5 +1,6 @@
 #include "app/openmef/enrolee.h"
 #include "app/openmef/commands.h"
+#include "app/openmef/shown.h"
 
 #include "base/date.h"
 #include "base/hex.h"
@@ -126,6 +127,60 @@ static enum err show_issued(void *arg, const struct issued *i, struct why *why)
 	return OK;
 }
 
+static enum err show_key(void *arg, const struct symkey *k, struct why *why)
+{
+	struct listing *l = arg;
+	char ends[KEY_ENDS_SIZE];
+
+	/* Up to SYMKEY_KE the owner is an enrolee (port/store.h); a MAF's client may bear the same name. */
+	if (k->kind > SYMKEY_KE)
+		return OK;
+	if (l->cli->json)
+		json_add(l->list, key_json(k));
+	cli_say(l->cli, "  key         %s %s, expires %s\n", key_word(k->kind), k->id, key_ends(k, l->now_s, ends));
+	return OK;
+}
+
+static enum err show_prefs(struct store *store, const char *id, struct json *j, const struct cli *cli, struct why *why)
+{
+	OWNED_ARENA struct arena arena = ARENA(SHOW_ARENA_MAX);
+	struct span text = {0};
+	struct why none = {0};
+
+	enum err err = store->ops->prefs_get(store->self, PREFS_ENROLEE, id, &arena, &text, &none);
+	if (err != OK && err != ERR_NOT_FOUND) {
+		*why = none;
+		return err;
+	}
+	char *copy = err == OK ? arena_text(&arena, text) : NULL;
+	json_put_text(j, "preferences", copy);
+	cli_say(cli, "  preferences %s\n", copy ? copy : "(the default's, or those of its token)");
+	return OK;
+}
+
+/* The lists of one enrolee, each where it ends up in JSON. */
+static enum err show_lists(struct store *store, const char *id, struct json *j, const struct cli *cli, struct why *why)
+{
+	int64_t now_s = clock_unix_s(&cli->clock);
+	OWNED_JSON struct json *creds = json_list_new();
+	OWNED_JSON struct json *keys = json_list_new();
+	OWNED_JSON struct json *certs = json_list_new();
+	struct listing l = {.cli = cli, .list = creds, .now_s = now_s};
+	struct issued_filter issued = {.enrolee_id = id, .limit = STORE_PAGE_MAX};
+	struct symkey_filter symkeys = {.owner = id, .after_id = "", .limit = STORE_PAGE_MAX};
+
+	TRY(store->ops->credential_list(store->self, id, show_credential, &l, why));
+	l.list = keys;
+	TRY(store->ops->symkey_list(store->self, &symkeys, show_key, &l, why));
+	l.list = certs;
+	TRY(store->ops->issued_list(store->self, &issued, show_issued, &l, why));
+	json_put(j, "credentials", creds);
+	json_put(j, "keys", keys);
+	json_put(j, "certificates", certs);
+	creds = keys = certs = NULL;
+	return show_prefs(store, id, j, cli, why);
+}
+
 static enum err run_show(struct cli *cli, struct why *why)
 {
 	OWNED_ARENA struct arena arena = ARENA(SHOW_ARENA_MAX);
@@ -138,25 +193,19 @@ static enum err run_show(struct cli *cli, struct why *why)
 	TRY(cli_store(cli, &conf, &store, why));
 	TRY(store->ops->enrolee_find(store->self, cli->args[0], &arena, &e, why));
 	OWNED_JSON struct json *j = enrolee_json(&e);
-	struct listing creds = {.cli = cli, .list = json_list_new()};
-	struct listing certs = {.cli = cli, .list = json_list_new(), .now_s = clock_unix_s(&cli->clock)};
 	date_text(e.created_s, created);
 	cli_say(cli, "%s\n  state       %s\n  identity    %s %s\n  label       %s\n  profile     %s\n  added       %s\n",
 		e.id, state_name(e.state), entity_type_name(e.entity_type), e.entity_id, e.label,
 		e.profile[0] ? e.profile : "(of the EST label)", created);
-	enum err err = store->ops->credential_list(store->self, e.id, show_credential, &creds, why);
-	struct issued_filter filter = {.enrolee_id = e.id, .limit = STORE_PAGE_MAX};
-	if (err == OK)
-		err = store->ops->issued_list(store->self, &filter, show_issued, &certs, why);
-	json_put(j, "credentials", creds.list);
-	json_put(j, "certificates", certs.list);
-	if (err == OK && cli->json)
+	TRY(show_lists(store, e.id, j, cli, why));
+	if (cli->json)
 		cli_print_json(j);
-	return err;
+	return OK;
 }
 
 const struct command command_enrolee_show = {
-	"enrolee show", "ID", 1, 1, "Show one enrolee with credentials and certificates.", NULL, NULL, run_show};
+	"enrolee show", "ID", 1, 1, "Show one enrolee with credentials, keys by id, certificates and preferences.",
+	"Keys are told by kind, id and end, never themselves.", NULL, run_show};
 
 struct state_change {
 	const char *id;
@@ -217,5 +266,6 @@ const struct command command_enrolee_disable = {"enrolee disable", "ID", 1, 1,
 const struct command command_enrolee_enable = {
 	"enrolee enable", "ID", 1, 1, "Let a disabled enrolee enrol again.", NULL, NULL, run_enable};
 const struct command command_enrolee_remove = {"enrolee remove", "ID", 1, 1,
-	"Forget an enrolee.", "Refused while it holds valid certificates: revoke them first, or wait until they expire.", NULL,
+	"Forget an enrolee.", "Refused while it holds valid certificates: revoke them first, or wait until they expire. Its keys, preferences and "
+	"tokens go with it.", NULL,
 	run_remove};
