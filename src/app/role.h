@@ -18,9 +18,10 @@ enum {
 	ROLE_DRAIN_MS = 10 * 1000, /* what a front gives its requests in flight after a stop */
 };
 
-/* The parent tells the path of the configuration and the kinds of the sockets ("https,https,http"). */
+/* The parent tells the path of the configuration, the kinds of the sockets ("https,https,http") and the first https port. */
 #define ROLE_ENV_CONF "OPENMEF_ROLE_CONF"
 #define ROLE_ENV_LISTEN "OPENMEF_ROLE_LISTEN"
+#define ROLE_ENV_HTTPS "OPENMEF_ROLE_HTTPS"
 
 struct role_listen {
 	int fd; /* bound, listening, non-blocking; owned by the role */
@@ -34,6 +35,7 @@ struct role_start {
 	int control_fd;
 	struct role_listen listen[ROLE_LISTEN_MAX];
 	size_t listen_n;
+	uint16_t https_port; /* the first one, as it was bound */
 };
 
 /* Each returns the exit status of its process. Logging is open when they are called. */

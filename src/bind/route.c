@@ -8,6 +8,7 @@
 enum {
 	METHOD_GET = 1 << 0,
 	METHOD_HEAD = 1 << 1,
+	METHOD_POST = 1 << 2,
 	METHOD_ANY = ~0, /* the handler looks itself */
 };
 
@@ -23,6 +24,9 @@ static const struct route {
 	{BIND_MEF, "/ca/issuing.cer", false, METHOD_GET | METHOD_HEAD, bind_ca_cert},
 	{BIND_MEF, "/ca/chain.p7c", false, METHOD_GET | METHOD_HEAD, bind_ca_chain},
 	{BIND_MAF, M2M_MAF_PATH, true, METHOD_ANY, bind_maf},
+	{BIND_MEF, M2M_EXCHANGE_PATH, false, METHOD_POST, bind_exchange},
+	{BIND_MEF, M2M_EXCHANGE_PATH "/", true, METHOD_POST, bind_exchange},
+	{BIND_MEF, M2M_RETRIEVAL_PATH "/", true, METHOD_GET, bind_retrieval},
 };
 
 static int method_bit(enum call_method method)
@@ -33,11 +37,20 @@ static int method_bit(enum call_method method)
 	case CALL_HEAD:
 		return METHOD_HEAD;
 	case CALL_POST:
+		return METHOD_POST;
 	case CALL_PUT:
 	case CALL_DELETE:
 		break;
 	}
 	return 0;
+}
+
+/* Of the sets that the table holds. */
+static const char *methods_text(int methods)
+{
+	if (methods & METHOD_POST)
+		return "POST";
+	return methods & METHOD_HEAD ? "GET or HEAD" : "GET";
 }
 
 static const struct route *route_find(enum bind_realm realm, struct span path)
@@ -61,7 +74,7 @@ void bind_call(const struct bind_env *env, const struct call *call, bind_done do
 		err = WHY(&why, PUB_PATH, "RFC 9110 15.5.5", "path: want one that is served, have '%.*s'",
 			SPAN_FMT(span_first(call->path, 80)));
 	else if (r->methods != METHOD_ANY && !(r->methods & method_bit(call->method)))
-		err = WHY(&why, EST_METHOD, "RFC 9110 15.5.6", "method: want GET or HEAD");
+		err = WHY(&why, EST_METHOD, "RFC 9110 15.5.6", "method: want %s", methods_text(r->methods));
 	if (err != OK)
 		turn_fail(&t, &why);
 	else
@@ -78,7 +91,7 @@ static uint16_t status_of(const struct why *why)
 	if (why->code == CODE_EST_METHOD)
 		return 405;
 	/* 415 is about the media type; a key or an algorithm that we do not take is a bad request */
-	if (why->kind == ERR_UNSUPPORTED && why->code != CODE_EST_MEDIA)
+	if (why->kind == ERR_UNSUPPORTED && why->code != CODE_EST_MEDIA && why->code != CODE_DOC_MEDIA)
 		return 400;
 	return (uint16_t)http_status_of(why->kind);
 }

@@ -36,5 +36,8 @@ void bind_est(const struct turn *t);
 void bind_crl(const struct turn *t);
 void bind_ca_cert(const struct turn *t);
 void bind_ca_chain(const struct turn *t);
+/* oneM2M enrolment exchange below /enrolment, key retrieval below /fetchCredentials. */
+void bind_exchange(const struct turn *t);
+void bind_retrieval(const struct turn *t);
 /* The MAF's resources below /maf/. */
 void bind_maf(const struct turn *t);

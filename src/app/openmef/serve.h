@@ -36,6 +36,8 @@ void listeners_close(struct listeners *l);
 /* The sockets of one front, in the order of the configuration; returns their number. kinds: "https,http". */
 size_t listeners_of(const struct listeners *l, const struct conf *conf, unsigned int front,
 	int fds[ROLE_LISTEN_MAX], struct buf *kinds);
+/* Of the first https address, as it was bound; 0 without any. */
+uint16_t listeners_https_port(const struct listeners *l, const struct conf *conf);
 /* "127.0.0.1:8443 [::1]:8443" */
 void listeners_text(const struct listeners *l, const struct conf *conf, bool tls, struct buf *out);
 void listeners_json(const struct listeners *l, const struct conf *conf, struct buf *out);
@@ -50,6 +52,7 @@ struct spawn {
 	const int *listen_fds;
 	size_t listen_n;
 	const char *listen_kinds;
+	uint16_t https_port;
 };
 
 /* A sealed memory file with that text. */

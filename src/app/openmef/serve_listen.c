@@ -219,6 +219,13 @@ size_t listeners_of(const struct listeners *l, const struct conf *conf, unsigned
 	return n;
 }
 
+uint16_t listeners_https_port(const struct listeners *l, const struct conf *conf)
+{
+	const struct listener *row = conf->https_n ? find(l, &conf->https[0], true, 0) : NULL;
+
+	return row ? row->actual : 0;
+}
+
 void listeners_text(const struct listeners *l, const struct conf *conf, bool tls, struct buf *out)
 {
 	const struct conf_listen *list = tls ? conf->https : conf->http;

@@ -122,6 +122,7 @@ static enum err spawn(struct member *m, int *control, struct why *why)
 		s.listen_n = listeners_of(&g->supervisor->listeners, g->conf, m->index, fds, &kinds);
 	TRY(buf_check(&kinds, "kinds of sockets", why));
 	s.listen_kinds = buf_text(&kinds);
+	s.https_port = listeners_https_port(&g->supervisor->listeners, g->conf);
 	return spawn_role(&s, &m->pid, control, why);
 }
 

@@ -81,6 +81,18 @@ static enum err read_listen(struct role_start *start, struct why *why)
 	return OK;
 }
 
+static enum err read_port(struct role_start *start, struct why *why)
+{
+	const char *text = getenv(ROLE_ENV_HTTPS);
+	uint64_t port = 0;
+
+	if (!text)
+		return by_hand(ROLE_ENV_HTTPS, why);
+	TRY(text_number(span_text(text), 0, UINT16_MAX, ROLE_ENV_HTTPS, &port, why));
+	start->https_port = (uint16_t)port;
+	return OK;
+}
+
 static void open_log(const struct role_start *start)
 {
 	char name[32];
@@ -111,6 +123,7 @@ static enum err start_role(struct role_start *start, struct conf *conf, int argc
 	start->control_fd = ROLE_FD_CONTROL;
 	TRY(read_conf(conf, why));
 	start->conf = conf;
+	TRY(read_port(start, why));
 	return read_listen(start, why);
 }
 

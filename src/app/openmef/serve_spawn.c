@@ -88,8 +88,12 @@ static int run(const struct spawn *s, int control, pid_t *pid)
  * a handshake costs a fourteenth less. The operator's own choice wins. */
 static int tell_by_environment(const struct spawn *s)
 {
+	char port[8];
+
+	snprintf(port, sizeof(port), "%u", s->https_port);
 	if (setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=127", 0) != 0
-		|| setenv(ROLE_ENV_CONF, s->conf_path, 1) != 0 || setenv(ROLE_ENV_LISTEN, s->listen_kinds, 1) != 0)
+		|| setenv(ROLE_ENV_CONF, s->conf_path, 1) != 0 || setenv(ROLE_ENV_LISTEN, s->listen_kinds, 1) != 0
+		|| setenv(ROLE_ENV_HTTPS, port, 1) != 0)
 		return errno;
 	return 0;
 }

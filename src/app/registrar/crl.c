@@ -53,7 +53,7 @@ void crl_look(struct registrar *r)
 		r->crl_again = true;
 		return;
 	}
-	if (r->stopping)
+	if (r->stopping || !r->crl_timer)
 		return;
 	int64_t now_s = clock_unix_s(&r->clock);
 	if (crl_due(r->store, &r->crl.rules, now_s, &wait_s, &why) != OK) {

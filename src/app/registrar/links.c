@@ -95,6 +95,13 @@ static void asked_free(struct asked *a)
 	mem_free(a);
 }
 
+/* A dead channel says so itself; one that is full belongs to a front that hangs. */
+static void front_told(struct front *f, enum err err, const struct why *why)
+{
+	if (err != OK && why->code != CODE_IPC_CLOSED)
+		front_lost(f, why);
+}
+
 /*
  * Lists of some MiB, asked for faster than the front takes them, would fill its channel, and a full channel
  * means a front that hangs. RFC 9110 15.6.4: so they are asked for later.
@@ -111,19 +118,33 @@ static void on_reply(void *arg, const struct reply *reply)
 
 	asked_free(a);
 	if (f) {
-		buf_clear(b);
 		if (reply->body.n > QUEUE_SMALL && ipc_queued(f->channel) > QUEUE_SOFT)
 			reply = &busy;
 		reply_write(b, reply);
 		enum err err = buf_check(b, "reply", &why);
 		if (err == OK)
 			err = ipc_send(f->channel, CH_REPLY, id, buf_span(b), &why);
-		/* A dead channel says so itself; one that is full belongs to a front that hangs. */
-		if (err != OK && why.code != CODE_IPC_CLOSED)
-			front_lost(f, &why);
+		front_told(f, err, &why);
+		/* a retrieved key may stand in it */
 		if (b->cap > KEEP_REPLY)
-			buf_fini(b);
+			buf_fini_wipe(b);
+		mem_wipe(b->p, b->n);
+		buf_clear(b);
 	}
+	registrar_rest(r);
+}
+
+static void on_psk_key(void *arg, const struct secret *key)
+{
+	struct asked *a = arg;
+	struct registrar *r = a->registrar;
+	struct front *f = a->front;
+	struct why why = {0};
+	uint32_t id = a->id;
+
+	asked_free(a);
+	if (f)
+		front_told(f, ipc_send(f->channel, CH_PSK_KEY, id, secret_span(key), &why), &why);
 	registrar_rest(r);
 }
 
@@ -139,6 +160,17 @@ static enum err on_call(struct front *f, uint32_t id, struct span payload, struc
 	return OK;
 }
 
+/* Any bytes may be an identity: they come from a client, and only a key that nobody holds answers odd ones. */
+static enum err on_psk(struct front *f, uint32_t id, struct span identity, struct why *why)
+{
+	struct asked *a = asked_new(f, id);
+
+	if (!a)
+		return WHY(why, NOMEM, "", "handshake: want %zu bytes", sizeof(*a));
+	registrar_psk(f->registrar, identity, on_psk_key, a);
+	return OK;
+}
+
 /* A front that speaks nonsense is hung up on: it is the process that strangers talk to. */
 static void on_frame(void *arg, uint16_t type, uint32_t id, struct span payload, int fd)
 {
@@ -148,8 +180,10 @@ static void on_frame(void *arg, uint16_t type, uint32_t id, struct span payload,
 
 	if (type == CH_CALL)
 		err = on_call(f, id, payload, &why);
+	else if (type == CH_PSK)
+		err = on_psk(f, id, payload, &why);
 	else
-		err = WHY(&why, IPC_FRAME, "", "front-registrar: want a call, have type %u", type);
+		err = WHY(&why, IPC_FRAME, "", "front-registrar: want a call or a psk_identity, have type %u", type);
 	if (err != OK)
 		front_lost(f, &why);
 }

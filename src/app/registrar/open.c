@@ -102,18 +102,48 @@ static enum err with_key(struct registrar *r, const struct secret *master,
  * Sealed anew, the key makes the first write of this process, so that a store that cannot be written is told
  * here. A disk that is full now is no reason not to start: once it was cleared, enrolments go on.
  */
-static enum err open_challenge_key(struct registrar *r, const struct conf *conf, struct why *why)
+static enum err open_challenge_key(
+	struct registrar *r, const struct conf *conf, const struct secret *master, struct why *why)
 {
-	OWNED_SECRET struct secret master = {0};
 	struct why unwritten = {0};
+	enum err err = with_key(r, master, find_or_make_key, why);
 
-	TRY(master_load(conf->master_key, &master, why));
-	enum err err = with_key(r, &master, find_or_make_key, why);
 	if (err != OK)
 		return why->code == CODE_CHALLENGE_KEY ? why_within(err, conf->master_key, why) : err;
-	if (with_key(r, &master, put_key, &unwritten) != OK)
+	if (with_key(r, master, put_key, &unwritten) != OK)
 		log_why(LOG_WARN_, "store not writable", &unwritten);
 	return OK;
+}
+
+/* A key of their own seals the symmetric keys: who takes over this process has no master key. */
+static enum err open_vault(struct registrar *r, const struct secret *master, struct why *why)
+{
+	TRY(master_derive(master, VAULT_PURPOSE, &r->seal_key, why));
+	r->vault = (struct vault){.store = r->store, .seal_key = &r->seal_key, .random = random_system()};
+	return psk_decoy_init(&r->decoy, &r->vault, why);
+}
+
+static enum err open_keys(struct registrar *r, const struct conf *conf, struct why *why)
+{
+	OWNED_SECRET struct secret master = {0};
+
+	TRY(master_load(conf->master_key, &master, why));
+	TRY(open_challenge_key(r, conf, &master, why));
+	return open_vault(r, &master, why);
+}
+
+/* Where clients find this MEF, told to them in the exchange. */
+static void open_address(struct registrar *r, const struct role_start *start)
+{
+	const struct conf *conf = start->conf;
+	uint16_t port = start->https_port;
+
+	if (conf->public_https[0])
+		snprintf(r->public_https, sizeof(r->public_https), "%s", conf->public_https);
+	else if (port == 0 || port == 443)
+		snprintf(r->public_https, sizeof(r->public_https), "https://%s", conf->fqdn);
+	else
+		snprintf(r->public_https, sizeof(r->public_https), "https://%s:%u", conf->fqdn, port);
 }
 
 /* DER certificates laid one after the other, issuing CA first. */
@@ -214,24 +244,21 @@ static void on_stranger(void *arg, const char *address, const struct why *why)
 	log_event(LOG_WARN_, "stranger refused", "client", address, "reason", text, NULL);
 }
 
-enum err registrar_open(struct registrar *r, const struct conf *conf, struct why *why)
+static struct bind_env env_of(struct registrar *r, const struct conf *conf)
 {
-	r->clock = clock_system();
-	r->chain_cms = BUF(CHAIN_MAX);
-	r->ca_der = BUF(CERT_DER_MAX);
-	TRY(open_store(r, conf, why));
-	TRY(open_challenge_key(r, conf, why));
-	TRY(open_chain(r, conf, why));
-	r->batch = batch_new(r->store);
-	if (!r->batch)
-		return WHY(why, NOMEM, "", "batch: want one");
-	TRY(issuer_remote_new(r->loop, &r->clock, &r->issuer, why));
-	r->env = (struct bind_env){
-		.realm = BIND_MEF,
+	return (struct bind_env){
+		.realm = conf->role == CONF_ROLE_MAF ? BIND_MAF : BIND_MEF,
 		.enrol = {.store = r->store,
 			.batch = r->batch,
-			.issuer = issuer_remote_port(r->issuer),
+			.issuer = r->issuer ? issuer_remote_port(r->issuer) : NULL,
 			.clock = &r->clock},
+		.exchange = {.store = r->store,
+			.batch = r->batch,
+			.clock = &r->clock,
+			.vault = &r->vault,
+			.fqdn = conf->fqdn,
+			.public_https = r->public_https,
+			.token_required = conf->token_required},
 		.random = random_system(),
 		.labels = &conf->labels,
 		.challenge_key = &r->challenge_key,
@@ -241,6 +268,26 @@ enum err registrar_open(struct registrar *r, const struct conf *conf, struct why
 		.stranger = on_stranger,
 		.told_arg = r,
 	};
+}
+
+enum err registrar_open(struct registrar *r, const struct role_start *start, struct why *why)
+{
+	const struct conf *conf = start->conf;
+
+	r->clock = clock_system();
+	r->chain_cms = BUF(CHAIN_MAX);
+	r->ca_der = BUF(CERT_DER_MAX);
+	TRY(open_store(r, conf, why));
+	TRY(open_keys(r, conf, why));
+	open_address(r, start);
+	r->batch = batch_new(r->store);
+	if (!r->batch)
+		return WHY(why, NOMEM, "", "batch: want one");
+	if (conf->role == CONF_ROLE_MEF) { /* a MAF issues nothing */
+		TRY(open_chain(r, conf, why));
+		TRY(issuer_remote_new(r->loop, &r->clock, &r->issuer, why));
+	}
+	r->env = env_of(r, conf);
 	return OK;
 }
 
@@ -251,6 +298,8 @@ void registrar_close(struct registrar *r)
 	if (r->store)
 		r->store->ops->free(r->store->self);
 	secret_wipe(&r->challenge_key);
+	secret_wipe(&r->seal_key);
+	psk_decoy_wipe(&r->decoy);
 	buf_fini(&r->chain_cms);
 	buf_fini(&r->ca_der);
 }

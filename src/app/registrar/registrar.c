@@ -29,14 +29,17 @@ static void on_stop(void *arg)
 	struct registrar *r = arg;
 
 	r->stopping = true;
-	loop_timer_stop(r->crl_timer);
+	if (r->crl_timer)
+		loop_timer_stop(r->crl_timer);
+	loop_timer_stop(r->keys_timer);
 	registrar_rest(r);
 }
 
-/* The operator's commands write to the store themselves; a revocation makes a CRL due. */
+/* The operator's commands write to the store themselves; a revocation makes a CRL due, a new end a key. */
 static void on_poke(void *arg)
 {
 	crl_look(arg);
+	keys_look(arg);
 }
 
 /* Group commit: everything that one turn brought shares one sync of the disk. */
@@ -50,9 +53,12 @@ static enum err registrar_init(struct registrar *r, const struct role_start *sta
 	const struct role_events events = {.channel = on_channel, .stop = on_stop, .poke = on_poke, .arg = r};
 
 	TRY(loop_new(&r->loop, why));
-	TRY(registrar_open(r, start->conf, why));
+	TRY(registrar_open(r, start, why));
 	TRY(links_new(r, why));
-	TRY(crl_start(r, start->conf, why));
+	if (start->conf->role == CONF_ROLE_MEF)
+		TRY(crl_start(r, start->conf, why));
+	TRY(keys_start(r, why));
+	TRY(registrar_psk_start(r, why));
 	TRY(loop_after_turn(r->loop, on_turn_end, r, why));
 	TRY(role_control_new(r->loop, start, &events, &r->control, why));
 	TRY(sandbox_enter(ROLE_REGISTRAR, why));
@@ -64,6 +70,8 @@ static void registrar_fini(struct registrar *r)
 {
 	role_control_free(r->control);
 	loop_timer_free(r->crl_timer);
+	loop_timer_free(r->keys_timer);
+	loop_timer_free(r->unknown.timer);
 	registrar_close(r);
 	links_free(r);
 	loop_free(r->loop);

@@ -4,7 +4,10 @@
 
 #include "adapt/issuer/remote.h"
 #include "bind/route.h"
+#include "core/keys/psk.h"
 #include "net/ipc.h"
+
+enum { CONF_URI_SIZE = 8 + 256 + 6 }; /* "https://", FQDN or public_https, ":65535" */
 
 struct registrar {
 	struct loop *loop;
@@ -14,11 +17,15 @@ struct registrar {
 	struct batch *batch;
 	struct issuer_remote *issuer;
 	struct secret challenge_key;
+	struct secret seal_key; /* of the vault; the master key itself is not kept */
+	struct vault vault;
+	struct psk_decoy decoy;
+	char public_https[CONF_URI_SIZE];
 	struct buf chain_cms, ca_der;
 	struct bind_env env;
 	struct links *links; /* links.c */
 	struct crl_env crl;
-	struct loop_timer *crl_timer;
+	struct loop_timer *crl_timer; /* NULL in a MAF */
 	bool crl_under_way, crl_again;
 	int64_t crl_retry_ms;
 	struct {
@@ -26,13 +33,19 @@ struct registrar {
 		int64_t at_ms;
 		unsigned int dropped;    /* the same again since */
 	} fault;
+	struct loop_timer *keys_timer;
+	struct {
+		char last[128];
+		unsigned int times;
+		struct loop_timer *timer; /* runs while there is something to tell */
+	} unknown; /* psk_identities */
 	bool stopping;
 	int64_t strangers_second; /* lines about strangers in it */
 	unsigned int strangers;
 };
 
 /* open.c: store, keys, certificates; before the sandbox. */
-MUST_CHECK enum err registrar_open(struct registrar *r, const struct conf *conf, struct why *why);
+MUST_CHECK enum err registrar_open(struct registrar *r, const struct role_start *start, struct why *why);
 void registrar_close(struct registrar *r);
 
 /* links.c: the fronts and their calls. */
@@ -45,3 +58,14 @@ void registrar_rest(struct registrar *r);      /* ends the loop when it is told 
 /* crl.c: publication when it is due, and after every change. */
 MUST_CHECK enum err crl_start(struct registrar *r, const struct conf *conf, struct why *why);
 void crl_look(struct registrar *r);
+
+/* keys.c: symmetric keys whose time is over are erased, at the start and once a minute. */
+MUST_CHECK enum err keys_start(struct registrar *r, struct why *why);
+void keys_look(struct registrar *r);
+
+/*
+ * psk.c: the key of a psk_identity for a handshake, one that nobody holds when the identity is unknown or the
+ * store is out of order. done runs once, possibly before this returns; key is borrowed.
+ */
+MUST_CHECK enum err registrar_psk_start(struct registrar *r, struct why *why);
+void registrar_psk(struct registrar *r, struct span identity, void (*done)(void *arg, const struct secret *key), void *arg);
