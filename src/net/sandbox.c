@@ -1,6 +1,8 @@
 #define _GNU_SOURCE /* AT_EMPTY_PATH */
 #include "net/sandbox.h"
 
+#include "wire/doc.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/rand.h>
@@ -133,14 +135,24 @@ static int allow_role(scmp_filter_ctx ctx, enum role role)
 	return rc;
 }
 
+static enum err read_documents(struct why *why)
+{
+	struct arena arena OWNED_ARENA = ARENA(64 * 1024);
+	struct doc *doc = NULL;
+
+	TRY(doc_parse(DOC_JSON, span_text("{\"a\":\"b\"}"), &arena, &doc, why));
+	return doc_parse(DOC_XML, span_text("<a><b>c</b></a>"), &arena, &doc, why);
+}
+
 /*
  * What reads files at first use does it now: OpenSSL its configuration and seed, the C library the time
- * zone, even for UTC (gmtime_r).
+ * zone, even for UTC (gmtime_r), the JSON library /dev/urandom for its hash tables.
  */
 static enum err warm_up(struct why *why)
 {
 	uint8_t byte;
 
+	TRY(read_documents(why));
 	tzset();
 	if (OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, NULL) != 1 ||
 		RAND_bytes(&byte, 1) != 1)

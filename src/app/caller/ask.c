@@ -46,6 +46,17 @@ static enum err read_key(const struct ask *a, unsigned int status, const char *m
 	return OK;
 }
 
+static void tell(struct caller *c, enum log_level level, const char *event, const struct why *why)
+{
+	int64_t second = clock_mono_ms(&c->clock) / 1000;
+
+	if (second != c->told_second)
+		c->told = 0;
+	c->told_second = second;
+	if (c->told++ < CALLER_TOLD_PER_S)
+		log_why(level, event, why);
+}
+
 static void on_answer(void *arg, enum err err, unsigned int status, const char *media_type, struct span body, const struct why *why)
 {
 	struct ask *a = arg;
@@ -56,9 +67,9 @@ static void on_answer(void *arg, enum err err, unsigned int status, const char *
 	if (err != OK) {
 		a->caller->stale = true;
 		(void)!WHY(&own, MAF_CALL, why->clause, "%s", why->text);
-		log_why(LOG_WARN_, "MEF not asked", &own);
+		tell(a->caller, LOG_WARN_, "MEF not asked", &own);
 	} else if (read_key(a, status, media_type, body, &arena, &key, &own) != OK) {
-		log_why(LOG_INFO_, "no key from the MEF", &own);
+		tell(a->caller, LOG_INFO_, "no key from the MEF", &own);
 	}
 	ask_end(a, own.kind == OK ? &key : NULL, &own);
 	secret_wipe(&key.key);

@@ -15,6 +15,7 @@
 enum {
 	CALLER_ALONE_MS = 30 * 1000,    /* without any registrar for that long: a registrar hung up */
 	CALLER_RESOLVED_MS = 60 * 1000, /* addresses are trusted at least that long */
+	CALLER_TOLD_PER_S = 20,         /* lines about keys that were not fetched: strangers make them */
 };
 
 struct caller {
@@ -28,6 +29,8 @@ struct caller {
 	struct link *links; /* caller.c */
 	int64_t resolved_ms;
 	bool stale; /* a MEF was not reached */
+	int64_t told_second;
+	unsigned int told; /* lines in it */
 };
 
 /* open.c: certificate, key, anchors and servers, before the sandbox. */

@@ -25,6 +25,9 @@ struct maf_env {
 	const struct psk_decoy *decoy;
 	const struct mef *mef;
 	const char *fqdn; /* MAF-ID */
+	/* Told of faults of ours on the way of a handshake, which only sees a decoy. NULL: nobody. */
+	void (*fault)(void *arg, const struct why *why);
+	void *fault_arg;
 };
 
 struct maf *maf_new(const struct maf_env *env); /* copies env; NULL without memory */

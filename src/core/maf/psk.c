@@ -249,6 +249,12 @@ static void on_durable(void *arg, enum err err, const struct why *why)
 	fetch_end(f, err == OK ? &f->key : &f->decoy);
 }
 
+static void tell_fault(const struct maf *m, const struct why *why)
+{
+	if (why->kind > ERR_PENDING && m->env.fault)
+		m->env.fault(m->env.fault_arg, why);
+}
+
 static void on_fetched(void *arg, enum err err, const struct mef_key *key, const struct why *why)
 {
 	struct fetch *f = arg;
@@ -262,8 +268,10 @@ static void on_fetched(void *arg, enum err err, const struct mef_key *key, const
 	/* A MEF's word lasts a while; that it could not be asked does not. */
 	if (err != OK && err <= ERR_PENDING)
 		remember_refused(m, f->keid);
-	if (err != OK || take_key(f, key, &own) != OK || batch_defer(m->env.batch, on_durable, f, &own) != OK)
-		fetch_end(f, &f->decoy);
+	if (err == OK && take_key(f, key, &own) == OK && batch_defer(m->env.batch, on_durable, f, &own) == OK)
+		return;
+	tell_fault(m, &own);
+	fetch_end(f, &f->decoy);
 }
 
 /* ---- the question of a handshake */
@@ -327,8 +335,10 @@ void maf_psk(struct maf *m, struct span identity, maf_psk_done done, void *arg)
 	bool known = false;
 
 	enum err err = psk_find(m->env.vault, m->env.decoy, PSK_REALM_MAF, identity, clock_unix_s(m->env.clock), &key, &known, &why);
-	if (err != OK) /* a store out of order: everybody is unknown */
+	if (err != OK) { /* a store out of order: everybody is unknown */
+		tell_fault(m, &why);
 		key = m->env.decoy->key;
+	}
 	if (err == OK && !known && is_foreign_keid(m, identity, keid) && !was_refused(m, keid) && !is_stored(m, keid)
 		&& wait_for_mef(m, keid, &key, done, arg))
 		return;
