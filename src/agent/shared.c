@@ -25,8 +25,8 @@ void agent_shared_name(const char *keyid, unsigned int suid, char out[AGENT_SHAR
 
 enum err agent_shared_check(const struct secret *key, int64_t lifetime_s, struct why *why)
 {
-	if (key->n != M2M_KEY_SIZE)
-		return WHY(why, AGENT_REPLY, "TS-0003 10.3.7", "key: want %d octets, have %zu", M2M_KEY_SIZE, key->n);
+	if (key->n < AGENT_SHARED_KEY_MIN)
+		return WHY(why, AGENT_REPLY, "TS-0003 8.8.2.7", "key: want %d octets or more, have %zu", AGENT_SHARED_KEY_MIN, key->n);
 	if (lifetime_s < 1 || lifetime_s > PREFS_EXPIRY_MAX_S)
 		return WHY(why, AGENT_REPLY, "TS-0003 10.7", "lifetime: want 1 to %d seconds, have %lld", PREFS_EXPIRY_MAX_S,
 			(long long)lifetime_s);
@@ -52,16 +52,17 @@ enum err agent_shared_write(const struct agent_shared *s, struct buf *out, struc
 static enum err take_key(const struct doc *top, struct secret *out, struct why *why)
 {
 	const char *hex = "";
-	uint8_t octets[M2M_KEY_SIZE];
+	uint8_t octets[SECRET_MAX];
 	size_t n = 0;
 	struct why ignored = {0};
 
 	TRY(doc_text(top, "key", 2 * SECRET_MAX, &hex, why));
 	/* the reason of the failure would quote the key */
 	enum err err = hex_parse(span_text(hex), octets, sizeof(octets), &n, &ignored);
-	bool good = err == OK && n == sizeof(octets) && secret_set(out, span_of(octets, n));
+	bool good = err == OK && n >= AGENT_SHARED_KEY_MIN && secret_set(out, span_of(octets, n));
 	mem_wipe(octets, sizeof(octets));
-	return good ? OK : WHY(why, AGENT_KEYS_FILE, "", "key: want %d hexadecimal digits", 2 * M2M_KEY_SIZE);
+	return good ? OK : WHY(why, AGENT_KEYS_FILE, "", "key: want %d to %d hexadecimal digits", 2 * AGENT_SHARED_KEY_MIN,
+		2 * SECRET_MAX);
 }
 
 enum err agent_shared_parse(struct span json, struct agent_shared *out, struct why *why)

@@ -15,7 +15,7 @@ struct agent_shared {
 	int64_t expires_s;
 };
 
-enum { AGENT_SHARED_FILE_MAX = 4096, AGENT_SHARED_NAME_SIZE = M2M_KEYID_SIZE + 8 };
+enum { AGENT_SHARED_KEY_MIN = 16, /* octets: 128 bits */ AGENT_SHARED_FILE_MAX = 4096, AGENT_SHARED_NAME_SIZE = M2M_KEYID_SIZE + 8 };
 
 void agent_shared_wipe(struct agent_shared *s);
 #define OWNED_SHARED __attribute__((cleanup(agent_shared_wipe)))
@@ -25,5 +25,5 @@ MUST_CHECK enum err agent_shared_write(const struct agent_shared *s, struct buf 
 MUST_CHECK enum err agent_shared_parse(struct span json, struct agent_shared *out, struct why *why);
 /* Name of its file: "KEYID-SUID.json". */
 void agent_shared_name(const char *keyid, unsigned int suid, char out[AGENT_SHARED_NAME_SIZE]);
-/* The answer's octets as a key of the file. ERR_SYNTAX: want M2M_KEY_SIZE octets and 1 to PREFS_EXPIRY_MAX_S seconds. */
+/* What an answer says of a key. ERR_SYNTAX: want AGENT_SHARED_KEY_MIN octets or more, and 1 to PREFS_EXPIRY_MAX_S seconds. */
 MUST_CHECK enum err agent_shared_check(const struct secret *key, int64_t lifetime_s, struct why *why);

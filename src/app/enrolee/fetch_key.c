@@ -84,6 +84,8 @@ static enum err take_answer(struct retrieving *r, const struct fetch_reply *repl
 	if (!a.status)
 		return WHY(why, AGENT_REFUSED, "seed 003 8.3.3.6", "%s: %s", name, a.error ? a.error : "");
 	err = link_check(name, reply, why);
+	if (err == OK && a.credential.n != M2M_KEY_SIZE)
+		err = WHY(why, AGENT_REPLY, "TS-0003 10.3.7", "Credential: want %d octets, have %zu", M2M_KEY_SIZE, a.credential.n);
 	if (err == OK)
 		err = agent_shared_check(&a.credential, a.lifetime_s, why);
 	if (err == OK) {

@@ -195,6 +195,9 @@ static void answers_with_other_lengths_or_lifetimes_are_refused(void **state)
 	must(agent_shared_check(&s.key, PREFS_EXPIRY_MAX_S, &why), &why);
 	assert_int_equal(agent_shared_check(&s.key, 0, &why), ERR_SYNTAX);
 	assert_int_equal(agent_shared_check(&s.key, (int64_t)PREFS_EXPIRY_MAX_S + 1, &why), ERR_SYNTAX);
+	s.key.n = AGENT_SHARED_KEY_MIN;
+	why_clear(&why);
+	must(agent_shared_check(&s.key, 1, &why), &why);
 	s.key.n--;
 	assert_int_equal(agent_shared_check(&s.key, 1, &why), ERR_SYNTAX);
 }
