@@ -89,10 +89,12 @@ def set_prefs(s, prefs, *scope):
 class Session:
 	"""A TLS session by pre-shared key. `failed` says why there is none."""
 
-	def __init__(self, s, identity, key, version="1.2", ciphers="", ems=True, port=None, secrets=None):
+	def __init__(self, s, identity, key, version="1.2", ciphers="", ems=True, port=None, secrets=None, sni=None):
 		client = s.binary.parent.parent / "tests" / "process.psk_client"
 		self.p = subprocess.Popen([client, str(port or s.https)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 		lines = [f"version {version}", f"identity {identity}", f"key {key.hex()}", "ems yes" if ems else "ems no"]
+		if sni:
+			lines.append(f"sni {sni}")
 		if ciphers:
 			lines.append(f"ciphers {ciphers}")
 		self._send("\n".join([*lines, "go", ""]).encode())

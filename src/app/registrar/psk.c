@@ -40,6 +40,10 @@ void registrar_psk(struct registrar *r, struct span identity, void (*done)(void 
 	struct why why = {0};
 	bool known = false;
 
+	if (r->maf) {
+		maf_psk(r->maf, identity, done, arg);
+		return;
+	}
 	if (psk_find(&r->vault, &r->decoy, realm, identity, clock_unix_s(&r->clock), &key, &known, &why) == OK) {
 		remember(r, identity, known);
 		done(arg, &key);

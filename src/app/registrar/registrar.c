@@ -18,6 +18,8 @@ static void on_channel(void *arg, enum role other, int fd)
 
 	if (other == ROLE_FRONT)
 		links_add(r, fd);
+	else if (other == ROLE_CALLER)
+		registrar_add_caller(r, fd);
 	else if (other != ROLE_SIGNER)
 		close(fd);
 	else if (issuer_remote_add(r->issuer, fd, &why) != OK)
@@ -55,7 +57,9 @@ static enum err registrar_init(struct registrar *r, const struct role_start *sta
 	TRY(loop_new(&r->loop, why));
 	TRY(registrar_open(r, start, why));
 	TRY(links_new(r, why));
-	if (start->conf->role == CONF_ROLE_MEF)
+	if (start->conf->role == CONF_ROLE_MAF)
+		TRY(registrar_open_maf(r, start->conf, why));
+	else
 		TRY(crl_start(r, start->conf, why));
 	TRY(keys_start(r, why));
 	TRY(registrar_psk_start(r, why));
@@ -72,6 +76,7 @@ static void registrar_fini(struct registrar *r)
 	loop_timer_free(r->crl_timer);
 	loop_timer_free(r->keys_timer);
 	loop_timer_free(r->unknown.timer);
+	registrar_close_maf(r);
 	registrar_close(r);
 	links_free(r);
 	loop_free(r->loop);

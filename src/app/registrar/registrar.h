@@ -3,8 +3,10 @@
 #include "app/role.h"
 
 #include "adapt/issuer/remote.h"
+#include "adapt/mef/remote.h"
 #include "bind/route.h"
 #include "core/keys/psk.h"
+#include "core/maf/maf.h"
 #include "net/ipc.h"
 
 enum { CONF_URI_SIZE = 8 + 256 + 6 }; /* "https://", FQDN or public_https, ":65535" */
@@ -20,6 +22,9 @@ struct registrar {
 	struct secret seal_key; /* of the vault; the master key itself is not kept */
 	struct vault vault;
 	struct psk_decoy decoy;
+	struct mef_remote *mef; /* of a MAF, as the next two */
+	struct maf *maf;
+	const char *mef_fqdns[CONF_MEFS_MAX];
 	char public_https[CONF_URI_SIZE];
 	struct buf chain_cms, ca_der;
 	struct bind_env env;
@@ -69,3 +74,8 @@ void keys_look(struct registrar *r);
  */
 MUST_CHECK enum err registrar_psk_start(struct registrar *r, struct why *why);
 void registrar_psk(struct registrar *r, struct span identity, void (*done)(void *arg, const struct secret *key), void *arg);
+
+/* maf.c: what a MAF has besides, after registrar_open and before registrar_close. */
+MUST_CHECK enum err registrar_open_maf(struct registrar *r, const struct conf *conf, struct why *why);
+void registrar_close_maf(struct registrar *r);
+void registrar_add_caller(struct registrar *r, int fd); /* a channel to a (new) caller */
