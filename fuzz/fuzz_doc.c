@@ -44,7 +44,9 @@ static void getters_agree(const struct doc *doc)
 		int64_t n = 7;
 		if (doc_number(doc, f->name, -5, 5, &n, &why) == OK)
 			assert((n >= -5 && n <= 5) || f->kind == DOC_NULL);
-		(void)doc_bool(doc, f->name, &b, &why);
+		why_clear(&why);
+		if (doc_bool(doc, f->name, &b, &why) != OK)
+			assert(!b && why.kind == ERR_SYNTAX);
 		why_clear(&why);
 		if (doc_text(doc, f->name, 10, &text, &why) == OK && text)
 			assert(strlen(text) <= 10);
