@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job from nothing: install, build, make an MEF, serve, enrol a simulated device, renew it.
+# The main job from nothing: install, build, make an MEF and a MAF, serve, enrol one device by certificate and two by
+# pre-provisioned key, and let those two agree on a key and use it.
 # KEEP=1 leaves the server running; DEMO_DIR names the scratch directory.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -7,10 +8,10 @@ cd "$top"
 
 say() { printf '\n== %s\n' "$*"; }
 
-say "1/7 Installing what the build needs"
+say "1/10 Installing what the build needs"
 scripts/install-deps.sh build
 
-say "2/7 Building (release)"
+say "2/10 Building (release)"
 cmake --preset release
 cmake --build build/release --target openmef enrolee
 bin=$top/build/release/src
@@ -18,14 +19,31 @@ bin=$top/build/release/src
 dir=${DEMO_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/openmef-demo.XXXXXX")}
 mkdir -p "$dir"
 mef=$dir/mef
-server=
-stop() { [ -z "$server" ] || kill -TERM "$server" 2>/dev/null || true; [ -z "$server" ] || wait "$server" || true; }
+maf=$dir/maf
+servers=
+stop() {
+	for pid in $servers; do kill -TERM "$pid" 2>/dev/null || true; done
+	for pid in $servers; do wait "$pid" || true; done
+}
 trap stop EXIT
 
-say "3/7 openmef init: CA hierarchy, keys, database, configuration"
+# serve DIR: starts it and waits until it listens; its port is in $port
+serve() {
+	"$bin/openmef" serve --dir "$1" 2>"$1/serve.log" &
+	pid=$!
+	servers="$servers $pid"
+	for _ in $(seq 100); do
+		[ -s "$1/run/ports.json" ] && break
+		kill -0 "$pid" 2>/dev/null || { cat "$1/serve.log"; exit 1; }
+		sleep 0.1
+	done
+	port=$(sed -n 's/.*"https"[^}]*"port": \([0-9]*\).*/\1/p' "$1/run/ports.json")
+}
+
+say "3/10 openmef init: CA hierarchy, keys, database, configuration"
 "$bin/openmef" init --fqdn localhost --dir "$mef" --https 127.0.0.1:0 --http 127.0.0.1:0
 
-say "4/7 A device leaves the factory: the maker's CA gives it a certificate"
+say "4/10 A device leaves the factory: the maker's CA gives it a certificate"
 factory=$dir/factory
 mkdir -p "$factory"
 openssl ecparam -name prime256v1 -genkey -noout -out "$factory/ca.key"
@@ -38,21 +56,15 @@ openssl x509 -req -in "$factory/device.csr" -CA "$factory/ca.pem" -CAkey "$facto
 	-days 3650 -sha256 -extfile "$factory/ext" -out "$factory/device.pem"
 cat "$factory/ca.pem" >>"$mef/anchors/devices.pem"
 
-say "5/7 The operator registers it and starts the server"
+say "5/10 The operator registers it and starts the server"
 "$bin/openmef" enrolee add device-0001 --dir "$mef" --type node --entity urn:example:node:0001 \
 	--label "Demo device" --credential serial=SN-0001 --anchor "$factory/ca.pem"
-"$bin/openmef" serve --dir "$mef" 2>"$mef/serve.log" &
-server=$!
-for _ in $(seq 100); do
-	[ -s "$mef/run/ports.json" ] && break
-	kill -0 "$server" 2>/dev/null || { cat "$mef/serve.log"; exit 1; }
-	sleep 0.1
-done
-port=$(sed -n 's/.*"https"[^}]*"port": \([0-9]*\).*/\1/p' "$mef/run/ports.json")
+serve "$mef"
+mef_port=$port
 uri=https://localhost:$port/.well-known/est/onem2m
 echo "Serving at $uri"
 
-say "6/7 The device enrols"
+say "6/10 The device enrols"
 "$bin/enrolee" enrol --mef "$uri" --cert "$factory/device.pem" --key "$factory/device.key" \
 	--anchors "$mef/ca/root.cert.pem" --out "$dir/device"
 "$bin/enrolee" status --dir "$dir/device"
@@ -60,9 +72,35 @@ echo "Chain, checked by openssl:"
 openssl verify -CAfile "$dir/device/current/anchors.pem" -untrusted "$dir/device/current/chain.pem" \
 	"$dir/device/current/cert.pem"
 
-say "7/7 The device renews with the certificate it got"
+say "7/10 The device renews with the certificate it got"
 "$bin/enrolee" renew --force --dir "$dir/device"
 "$bin/openmef" cert list --dir "$mef"
+
+say "8/10 A MAF joins; two AEs hold nothing but a pre-provisioned key each"
+"$bin/openmef" maf new maf.example.com --dir "$maf" --mef-dir "$mef" --https 127.0.0.1:0 --connect "127.0.0.1:$mef_port"
+serve "$maf"
+maf_port=$port
+for ae in alice bob; do
+	"$bin/openmef" enrolee add "$ae" --dir "$mef" --type ae --entity "https://$ae.example.com/C$ae" \
+		--psk "$ae" --psk-out "$dir/$ae.psk" --certificate never --expiry 30d --maf "maf.example.com=https://maf.example.com:$maf_port"
+	"$bin/enrolee" enrol --mef "https://localhost:$mef_port" --psk "$dir/$ae.psk" --psk-id "$ae@localhost" --out "$dir/$ae"
+	"$bin/enrolee" keys --dir "$dir/$ae"
+done
+
+say "9/10 Each shows its KeId to the MAF, which fetches the key from the MEF; alice registers a key for bob"
+for ae in alice bob; do
+	"$bin/enrolee" maf connect maf.example.com --connect "127.0.0.1:$maf_port" --dir "$dir/$ae"
+done
+key=$("$bin/enrolee" maf register-key maf.example.com --target https://bob.example.com/Cbob --suid 32 \
+	--connect "127.0.0.1:$maf_port" --dir "$dir/alice" --json | sed -n 's/.*"key_id": "\([^"]*\)".*/\1/p')
+"$bin/enrolee" maf fetch-key "$key" --connect "127.0.0.1:$maf_port" --dir "$dir/bob"
+
+say "10/10 A TLS-PSK session between the two, with that key"
+"$bin/enrolee" session listen --key "$key" --port-file "$dir/session.port" --dir "$dir/bob" &
+session=$!
+for _ in $(seq 100); do [ -s "$dir/session.port" ] && break; sleep 0.1; done
+"$bin/enrolee" session connect --key "$key" --to "127.0.0.1:$(cat "$dir/session.port")" --dir "$dir/alice"
+wait "$session"
 "$bin/openmef" audit verify --dir "$mef"
 "$bin/openmef" status --dir "$mef"
 
@@ -71,13 +109,14 @@ cat <<EOF
 Done. Everything lies in $dir
   $mef            configuration, CA, database, log (serve.log)
   $dir/device     the device's credentials: current/ is the generation in force
+  $maf            the MAF; $dir/alice and $dir/bob its clients
 Go on:
   $bin/openmef --help
   $bin/openmef audit list --dir $mef
 EOF
 if [ "${KEEP:-0}" = 1 ]; then
 	trap - EXIT
-	echo "The server goes on as process $server; stop it: kill $server"
+	echo "The servers go on; stop them: kill$servers"
 else
-	echo "The server stops now (KEEP=1 make demo leaves it running)."
+	echo "The servers stop now (KEEP=1 make demo leaves them running)."
 fi
