@@ -92,14 +92,19 @@ for ae in alice bob; do
 	"$bin/enrolee" maf connect maf.example.com --connect "127.0.0.1:$maf_port" --dir "$dir/$ae"
 done
 key=$("$bin/enrolee" maf register-key maf.example.com --target https://bob.example.com/Cbob --suid 32 \
-	--connect "127.0.0.1:$maf_port" --dir "$dir/alice" --json | sed -n 's/.*"key_id": "\([^"]*\)".*/\1/p')
+	--connect "127.0.0.1:$maf_port" --dir "$dir/alice" --json | sed -n 's/.*"keyid": "\([^"]*\)".*/\1/p')
 "$bin/enrolee" maf fetch-key "$key" --connect "127.0.0.1:$maf_port" --dir "$dir/bob"
 
 say "10/10 A TLS-PSK session between the two, with that key"
-"$bin/enrolee" session listen --key "$key" --port-file "$dir/session.port" --dir "$dir/bob" &
+"$bin/enrolee" session listen "$key" --say "Hello from bob" --dir "$dir/bob" 2>"$dir/session.log" &
 session=$!
-for _ in $(seq 100); do [ -s "$dir/session.port" ] && break; sleep 0.1; done
-"$bin/enrolee" session connect --key "$key" --to "127.0.0.1:$(cat "$dir/session.port")" --dir "$dir/alice"
+session_port=
+for _ in $(seq 100); do
+	session_port=$(sed -n 's/^listening on 127\.0\.0\.1://p' "$dir/session.log")
+	[ -n "$session_port" ] && break
+	sleep 0.1
+done
+"$bin/enrolee" session connect "$key" --port "$session_port" --say "Hello from alice" --dir "$dir/alice"
 wait "$session"
 "$bin/openmef" audit verify --dir "$mef"
 "$bin/openmef" status --dir "$mef"
