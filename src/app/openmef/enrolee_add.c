@@ -229,10 +229,9 @@ static void mef_uri(const struct conf *conf, char *out, size_t size)
 
 static const char *est_uri(const struct conf *conf, const struct est_label *label, char *out, size_t size)
 {
-	char mef[URI_MAX];
-
-	mef_uri(conf, mef, sizeof(mef));
-	snprintf(out, size, "%s/.well-known/est%s%s", mef, label->name[0] ? "/" : "", label->name);
+	mef_uri(conf, out, size);
+	size_t n = strlen(out);
+	snprintf(out + n, size - n, "/.well-known/est%s%s", label->name[0] ? "/" : "", label->name);
 	return out;
 }
 
