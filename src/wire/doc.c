@@ -46,6 +46,14 @@ bool doc_text_fits(struct span text)
 	return true;
 }
 
+enum err doc_no_room(const struct arena *arena, struct why *why)
+{
+	/* no request for a document's sake is larger than its longest text */
+	if (arena->used + DOC_TEXT_MAX + sizeof(struct doc) >= arena->max)
+		return WHY(why, DOC_LIMIT, "", "document: want one that takes up to %zu octets when read", arena->max);
+	return WHY(why, NOMEM, "", "document");
+}
+
 enum err doc_read_field(struct doc_reading *r, struct doc *parent, size_t depth, struct span name,
 	struct doc **out, struct why *why)
 {
@@ -58,7 +66,7 @@ enum err doc_read_field(struct doc_reading *r, struct doc *parent, size_t depth,
 	struct doc *field = arena_alloc(r->arena, sizeof(*field));
 	char *copy = field ? arena_text(r->arena, name) : NULL;
 	if (!copy)
-		return WHY(why, NOMEM, "", "document");
+		return doc_no_room(r->arena, why);
 	field->name = copy;
 	field->kind = DOC_OBJECT;
 	doc_append(parent, field);
@@ -74,7 +82,7 @@ enum err doc_read_text(struct doc_reading *r, struct doc *field, enum doc_kind k
 		return WHY(why, DOC_SYNTAX, "", "%s: want text without control characters", field->name);
 	char *copy = arena_text(r->arena, text);
 	if (!copy)
-		return WHY(why, NOMEM, "", "document");
+		return doc_no_room(r->arena, why);
 	field->kind = kind;
 	field->text = span_of(copy, text.n);
 	return OK;

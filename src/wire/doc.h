@@ -14,7 +14,7 @@
 enum {
 	DOC_BYTES_MAX = 64 * 1024,  /* as much as a call's body */
 	DOC_DEPTH_MAX = 8,          /* objects in each other, with the top; our deepest message has two */
-	DOC_FIELDS_MAX = 2000,      /* the longest list of ours has 256 pairs of two fields each */
+	DOC_FIELDS_MAX = 1000,      /* the longest list of ours has 256 pairs of two fields each: 768 */
 	DOC_NAME_MAX = 64,
 	DOC_TEXT_MAX = 16 * 1024,
 	DOC_ARENA_MAX = 512 * 1024, /* enough for any document within these limits, and its texts twice */
@@ -41,7 +41,7 @@ enum doc_form doc_form_wanted(struct span accept, enum doc_form request);
 const char *doc_media_type(enum doc_form form); /* "application/json", "application/xml" */
 
 /*
- * Everything lives in the arena. ERR_SYNTAX, ERR_LIMIT, ERR_NOMEM. Elements of one name in one XML
+ * Everything lives in the arena. ERR_SYNTAX, ERR_LIMIT (also past the arena's cap), ERR_NOMEM. Elements of one name in one XML
  * element are a list, wherever they stand; a name that is doubled in a JSON object is refused. Reasons
  * name fields and never quote a text: it may be a key.
  */

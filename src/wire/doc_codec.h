@@ -12,6 +12,9 @@ MUST_CHECK enum err doc_read_field(struct doc_reading *r, struct doc *parent, si
 	struct doc **out, struct why *why);
 MUST_CHECK enum err doc_read_text(struct doc_reading *r, struct doc *field, enum doc_kind kind, struct span text, struct why *why);
 
+/* Why the arena gave nothing: ERR_LIMIT at its cap, which the peer's document reached, else ERR_NOMEM. */
+enum err doc_no_room(const struct arena *arena, struct why *why);
+
 /* Behind the last one of its name, else at the end. */
 void doc_append(struct doc *parent, struct doc *field);
 bool doc_same_name(const struct doc *a, const struct doc *b); /* NULL has none */

@@ -133,7 +133,7 @@ enum err doc_json_parse(struct span in, struct arena *arena, struct doc **out, s
 		return WHY(why, DOC_SYNTAX, "", "document: want a JSON object");
 	struct doc *top = doc_new(arena, "");
 	if (!top)
-		return WHY(why, NOMEM, "", "document");
+		return doc_no_room(arena, why);
 	TRY(read_all(value, top, arena, why));
 	*out = top;
 	return OK;

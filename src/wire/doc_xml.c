@@ -55,7 +55,7 @@ static enum err begin_top(struct xml_reading *r, struct span name)
 	char *copy = arena_text(r->fields.arena, name);
 	r->top = copy ? doc_new(r->fields.arena, copy) : NULL;
 	if (!r->top)
-		return WHY(r->why, NOMEM, "", "document");
+		return doc_no_room(r->fields.arena, r->why);
 	r->open[r->depth++] = (struct element){.field = r->top};
 	return OK;
 }
