@@ -40,9 +40,12 @@ class Secrets:
 			for text in (base64.b64encode(value), base64.urlsafe_b64encode(value)):
 				yield name, text.rstrip(b"=")
 
+	def found(self, data):
+		return next((name for name, form in self.forms() if form in data), None)
+
 	def search(self, where, data):
-		for name, form in self.forms():
-			check(form not in data, f"{where} holds {name}")
+		name = self.found(data)
+		check(not name, f"{where} holds {name}")
 
 
 # ---- TS-0003 10.3
