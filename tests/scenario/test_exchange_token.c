@@ -79,12 +79,31 @@ static void a_token_serves_one_enrolee_once(void **state)
 	scene_certificate(s, "gw7");
 	TOLD(scene_report(s, GW, 3, 1, EXCHANGE_CERTIFICATE, true), EXCHANGE_END, 2);
 	TOLD(scene_report(s, GW, 3, 1, EXCHANGE_CERTIFICATE, true), EXCHANGE_END, 2);
+	TOLD_NO(scene_start(s, OTHER, 5, with(&m)), ERR_FORBIDDEN, EXCHANGE_TOKEN);
 	/* it is spent now, for a new exchange and for the end of the old one */
+	s->ring.now_s += 600;
 	TOLD_NO(scene_start(s, GW, 4, with(&m)), ERR_FORBIDDEN, EXCHANGE_TOKEN);
 	TOLD_NO(scene_report(s, GW, 1, 1, EXCHANGE_CERTIFICATE, true), ERR_FORBIDDEN, EXCHANGE_TOKEN);
 	TOLD_NO(scene_start(s, OTHER, 5, with(&m)), ERR_FORBIDDEN, EXCHANGE_TOKEN);
 }
 
+/* The answer that ended the exchange, and its session, were lost: the enrolee has nothing to go on with. */
+static void a_token_can_be_shown_again_when_the_end_was_lost(void **state)
+{
+	struct scene *s = *state;
+
+	devices(s);
+	s->env.token_required = true;
+	struct made m = make(s, "", 0);
+	const struct wish plain = {.token = m.text};
+	TOLD(scene_start(s, GW, 1, plain), EXCHANGE_END, 1);
+	s->ring.now_s += 599;
+	TOLD(scene_start(s, GW, 2, plain), EXCHANGE_END, 1);
+	TOLD_NO(scene_start(s, OTHER, 3, plain), ERR_FORBIDDEN, EXCHANGE_TOKEN);
+	/* the time runs from the first use, not from the repeated one */
+	s->ring.now_s += 1;
+	TOLD_NO(scene_start(s, GW, 4, plain), ERR_FORBIDDEN, EXCHANGE_TOKEN);
+}
 
 /* Two enrolees in one batch: before either is answered the second is refused. */
 static void a_token_serves_one_of_two_at_the_same_time(void **state)
@@ -130,6 +149,8 @@ int main(void)
 		SCENE_TEST(an_invalid_token_denies_also_where_none_is_required),
 		SCENE_TEST(a_token_serves_one_enrolee_once),
 		SCENE_TEST_SQLITE(a_token_serves_one_enrolee_once),
+		SCENE_TEST(a_token_can_be_shown_again_when_the_end_was_lost),
+		SCENE_TEST_SQLITE(a_token_can_be_shown_again_when_the_end_was_lost),
 		SCENE_TEST(a_token_serves_one_of_two_at_the_same_time),
 		SCENE_TEST_SQLITE(a_token_serves_one_of_two_at_the_same_time),
 		SCENE_TEST(a_refused_exchange_does_not_claim_its_token),

@@ -113,11 +113,11 @@ static enum err take_token(struct turn *t, const char **id_out)
 	TRY(err);
 	if (token.expires_s && token.expires_s <= f->now_s)
 		return bad_token(t, "has expired");
-	err = store->ops->token_claim(store->self, s->token, enrolee_id, f->now_s, &f->why);
-	if (err == ERR_CONFLICT)
-		return bad_token(t, "has been used");
 	*id_out = token.id;
-	return err;
+	if (turn_token_again(t, &token))
+		return OK;
+	err = store->ops->token_claim(store->self, s->token, enrolee_id, f->now_s, &f->why);
+	return err == ERR_CONFLICT ? bad_token(t, "has been used") : err;
 }
 
 static enum err plan_certificate(struct turn *t, const struct prefs *p)

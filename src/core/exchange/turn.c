@@ -49,15 +49,28 @@ static enum err possible(struct turn *t, const struct step *step, bool *out)
 	return rights_certificate(f->env.store, f->client->enrolee.id, f->now_s, out, &f->why);
 }
 
-/* One use of a token: the first exchange that ends has it. */
+bool turn_token_again(const struct turn *t, const struct token *token)
+{
+	int64_t now_s = t->flow.now_s;
+
+	return token->spent_s && strcmp(token->claimed_by, t->flow.client->enrolee.id) == 0
+		&& now_s >= token->spent_s && now_s - token->spent_s < TOKEN_AGAIN_S;
+}
+
+/* One use of a token: the first exchange that ends has it, or the one that repeats it. */
 static enum err spend_token(struct turn *t)
 {
 	struct flow *f = &t->flow;
 	const struct store *store = f->env.store;
+	struct token token = {0};
 
 	if (!t->state.has_token)
 		return OK;
-	enum err err = store->ops->token_spend(store->self, t->state.token, f->now_s, &f->why);
+	enum err err = store->ops->token_find(store->self, t->state.token, &f->arena, &token, &f->why);
+	if (err == OK && turn_token_again(t, &token))
+		return OK;
+	if (err == OK)
+		err = store->ops->token_spend(store->self, t->state.token, f->now_s, &f->why);
 	if (err != ERR_CONFLICT && err != ERR_NOT_FOUND)
 		return err;
 	why_clear(&f->why);

@@ -3,6 +3,9 @@
 #include "core/exchange/flow.h"
 #include "core/exchange/state.h"
 
+/* The answer that ended an exchange may have been lost: so long its enrolee may show the spent token again. */
+enum { TOKEN_AGAIN_S = 600 };
+
 struct turn {
 	struct flow flow; /* first: flow_run frees it */
 	exchange_done done;
@@ -27,3 +30,5 @@ MUST_CHECK enum err turn_instruct(struct turn *t, size_t number);
 /* t->row is this client's and its time is not over; t->state is read from it. ERR_FORBIDDEN, ERR_EXPIRED. */
 MUST_CHECK enum err turn_check_row(struct turn *t);
 MUST_CHECK enum err turn_write_state(struct turn *t, struct buf *out);
+/* Is this spent token still good for the very enrolee that spent it? */
+bool turn_token_again(const struct turn *t, const struct token *token);
