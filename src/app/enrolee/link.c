@@ -65,6 +65,8 @@ enum err link_check(const char *name, const struct fetch_reply *reply, struct wh
 {
 	struct span said = span_first(buf_span(&reply->body), WHY_TEXT_MAX);
 
+	while (said.n && (said.p[said.n - 1] == '\n' || said.p[said.n - 1] == '.'))
+		said.n--;
 	if (reply->status == 200 || reply->status == 201)
 		return OK;
 	if (reply->status == 503)

@@ -136,6 +136,12 @@ static void tell_client(const struct client *c, const struct maf_client *m)
 		kmid ? kmid : "");
 }
 
+/* TS-0003 10.7: no longer than the key that it stands on; a certificate client's has a length of its own. */
+static int64_t end_of_registration(const struct client *c)
+{
+	return c->has_keys ? c->keys.expires_s : clock_unix_s(&c->cli->clock) + LIFETIME_DEFAULT_S;
+}
+
 /* TS-0003 8.8.2.3 */
 static enum err run_connect(struct cli *cli, struct why *why)
 {
@@ -147,6 +153,7 @@ static enum err run_connect(struct cli *cli, struct why *why)
 
 	TRY(open_client(cli, cli->args[0], &c, why));
 	ask.admin_fqdn = admin_of(&c, &admin);
+	ask.expires_s = end_of_registration(&c);
 	TRY(maf_client_write(&ask, DOC_JSON, &c.body, why));
 	TRY(send(&c, CALL_POST, "clientReg", false, why));
 	TRY(read_form(&c, &form, why));
