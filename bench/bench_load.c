@@ -85,7 +85,7 @@ static void *work(void *arg)
 	for (int i = w->index; i < l->count; i += l->threads) {
 		double start = now_ms();
 		if (!ssl)
-			ssl = client_open(l->contexts[w->index], l->port, &l->devices[i % l->devices_n], &fd);
+			ssl = client_open(l->contexts[w->index], "localhost", l->port, &l->devices[i % l->devices_n], &fd);
 		reply[0] = '\0';
 		bool good = ssl && client_exchange(ssl, buf_span(&l->requests[i]), reply);
 		if (!l->keep || !good) {

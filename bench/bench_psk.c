@@ -119,7 +119,7 @@ static void *work(void *arg)
 	for (int i = w->index; i < l->count; i += l->threads) {
 		double start = now_ms();
 		if (!ssl)
-			ssl = client_open(l->contexts[w->index], l->port, &l->devices[l->fetch ? 0 : i], &fd);
+			ssl = client_open(l->contexts[w->index], "localhost", l->port, &l->devices[l->fetch ? 0 : i], &fd);
 		reply[0] = '\0';
 		bool good = ssl && client_exchange(ssl, buf_span(&l->requests[l->fetch ? i : 0]), reply);
 		good = good && (l->fetch ? strstr(reply, "true") != NULL : enrolled(l, ssl, &l->keys[i], reply));
@@ -309,7 +309,7 @@ static int maf(char **argv)
 	others.items = mem_array((size_t)others.n + 1, sizeof(*others.items));
 	want_memory(others.items);
 	for (int i = 0; i < others.n; i++) {
-		others.items[i].ssl = client_open(apart, l.port, &l.devices[count + i], &others.items[i].fd);
+		others.items[i].ssl = client_open(apart, argv[6], l.port, &l.devices[count + i], &others.items[i].fd);
 		if (!others.items[i].ssl || SSL_do_handshake(others.items[i].ssl) != 1)
 			die("another client's handshake");
 	}
@@ -320,7 +320,7 @@ static int maf(char **argv)
 	for (int i = 0; i < count; i++) {
 		int fd = -1;
 		double begun = now_ms();
-		SSL *ssl = client_open(l.contexts[0], l.port, &l.devices[i], &fd);
+		SSL *ssl = client_open(l.contexts[0], argv[6], l.port, &l.devices[i], &fd);
 		bad += !ssl || SSL_do_handshake(ssl) != 1;
 		l.latency_ms[i] = now_ms() - begun;
 		client_close(ssl, fd);

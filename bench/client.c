@@ -159,7 +159,7 @@ SSL_CTX *client_context(int tls, bool psk)
 	return ctx;
 }
 
-SSL *client_open(SSL_CTX *ctx, int port, struct device *device, int *fd_out)
+SSL *client_open(SSL_CTX *ctx, const char *host, int port, struct device *device, int *fd_out)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	int one = 1;
@@ -181,8 +181,7 @@ SSL *client_open(SSL_CTX *ctx, int port, struct device *device, int *fd_out)
 		SSL_use_PrivateKey(ssl, device->key);
 	}
 	SSL_set_fd(ssl, fd);
-	char name[] = "localhost"; /* not const: the macro casts it so */
-	SSL_set_tlsext_host_name(ssl, name);
+	SSL_set_tlsext_host_name(ssl, host);
 	*fd_out = fd;
 	return ssl;
 }

@@ -27,8 +27,8 @@ void die(const char *what);
 double now_ms(void);
 /* tls 12 or 13; each context has a library of its own, so threads share no locks. */
 SSL_CTX *client_context(int tls, bool psk);
-/* Connected, handshake not yet done; NULL when nobody listens. The device outlives the connection. */
-SSL *client_open(SSL_CTX *ctx, int port, struct device *device, int *fd_out);
+/* Connected to 127.0.0.1, handshake with host not yet done; NULL when nobody listens. The device outlives it. */
+SSL *client_open(SSL_CTX *ctx, const char *host, int port, struct device *device, int *fd_out);
 void client_close(SSL *ssl, int fd); /* NULL is fine */
 /* Sends the request and reads one reply, NUL-terminated; true for a status of 200 or 201. */
 bool client_exchange(SSL *ssl, struct span request, char reply[CLIENT_REPLY_MAX]);

@@ -129,13 +129,13 @@ def drive(server, command):
     """Runs a load generator on core 1; its figures with the servers' CPU added. server: one or a list."""
     servers = server if isinstance(server, list) else [server]
     process = subprocess.Popen(["taskset", "-c", "1", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    process.stderr.readline()  # "ready": requests are made, the clock starts
+    first = process.stderr.readline()  # "ready": requests are made, the clock starts
     before = sum(s.cpu_s() for s in servers)
     out, err = process.communicate()
     after = sum(s.cpu_s() for s in servers)
     figures = json.loads(out or '{"bad": 1}')
     if figures["bad"]:
-        sys.exit(f"bench: {figures['bad']} failed: {err}")
+        sys.exit(f"bench: {figures['bad']} failed: {first}{err}")
     figures["cpu_us"] = (after - before) / figures["good"] * 1e6
     figures["per_cpu_s"] = 1e6 / figures["cpu_us"]
     return figures
