@@ -165,7 +165,9 @@ SSL *client_open(SSL_CTX *ctx, const char *host, int port, struct device *device
 	int one = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	SSL *ssl = SSL_new(ctx);
+	char name[256]; /* RFC 1035 2.3.4: at most 255 octets */
 
+	snprintf(name, sizeof(name), "%s", host);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	if (fd < 0 || !ssl || connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0) {
 		if (fd >= 0)
@@ -181,7 +183,8 @@ SSL *client_open(SSL_CTX *ctx, const char *host, int port, struct device *device
 		SSL_use_PrivateKey(ssl, device->key);
 	}
 	SSL_set_fd(ssl, fd);
-	SSL_set_tlsext_host_name(ssl, host);
+	/* what SSL_set_tlsext_host_name does, without its cast */
+	SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name);
 	*fd_out = fd;
 	return ssl;
 }
