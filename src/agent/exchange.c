@@ -270,8 +270,9 @@ static enum err check_keid(const struct agent_x *x, const char *keid, struct why
 static enum err take_common(struct agent_x *x, const struct exchange_instruction *m, struct why *why)
 {
 	TRY(check_keid(x, m->keid, why));
-	if (m->step != x->step + 1 || m->step > AGENT_X_STEPS_MAX)
-		return WHY(why, AGENT_INSTRUCTION, "seed 003 8.3.3.1", "instructionNumber: want %u of at most %d, have %u", x->step + 1,
+	/* a number may be missing: the MEF leaves out what this device cannot do (docs/decisions/0013) */
+	if (m->step <= x->step || m->step > AGENT_X_STEPS_MAX)
+		return WHY(why, AGENT_INSTRUCTION, "seed 003 8.3.3.1", "instructionNumber: want %u to %d, have %u", x->step + 1,
 			AGENT_X_STEPS_MAX, m->step);
 	if (m->lifetime_s < 1 || m->lifetime_s > PREFS_EXPIRY_MAX_S)
 		return WHY(why, AGENT_INSTRUCTION, "TS-0003 10.7", "lifetime: want 1 to %d, have %lld", PREFS_EXPIRY_MAX_S,

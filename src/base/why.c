@@ -125,15 +125,29 @@ const char *err_name(enum err kind)
 	return "UNKNOWN";
 }
 
+/* The text of a server that was asked ends with what to do next; two of those would contradict each other. */
+static int print_relayed(const struct why *why, const char *title, char *out, size_t size)
+{
+	size_t n = strlen(why->text);
+
+	while (n && (why->text[n - 1] == '.' || why->text[n - 1] == ' '))
+		n--;
+	return snprintf(out, size, "OMEF-%d: %s: %.*s.", (int)why->code, title, (int)n, why->text);
+}
+
 size_t why_print(const struct why *why, char *out, size_t size)
 {
 	const struct code_page *page = code_find((int)why->code);
+	const char *title = page ? page->title : "Unknown failure";
 	const char *open = why->clause[0] ? " (" : "";
 	const char *shut = why->clause[0] ? ")" : "";
-	int n = snprintf(out, size, "OMEF-%d: %s: %s%s%s%s. Next: %s", (int)why->code,
-		page ? page->title : "Unknown failure", why->text, open, why->clause, shut,
-		page ? page->next : "Report it.");
+	int n = 0;
 
+	if (strstr(why->text, ". Next: "))
+		n = print_relayed(why, title, out, size);
+	else
+		n = snprintf(out, size, "OMEF-%d: %s: %s%s%s%s. Next: %s", (int)why->code, title, why->text, open,
+			why->clause, shut, page ? page->next : "Report it.");
 	if (n < 0 || size == 0)
 		return 0;
 	return (size_t)n < size ? (size_t)n : size - 1;

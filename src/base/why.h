@@ -100,7 +100,8 @@ const struct code_page *code_at(size_t index); /* NULL past the end */
 const char *err_name(enum err kind); /* "FORBIDDEN" */
 
 /*
- * "OMEF-1203: title: text (clause). Next: ..." on one line, for logs, bodies and terminals. Returns
- * the length written, always below size; out is always terminated.
+ * "OMEF-1203: title: text (clause). Next: ..." on one line, for logs, bodies and terminals. A text that ends with
+ * a next step of its own, as what another server said does, keeps that one. Returns the length written, always below
+ * size; out is always terminated.
  */
 size_t why_print(const struct why *why, char *out, size_t size);

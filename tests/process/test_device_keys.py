@@ -49,6 +49,9 @@ class Device:
 		(self.out / "current").symlink_to("gen-1")
 		(g / "mef.uri").write_text("https://mef.example.com:8443")
 		self.keys = g / "keys.json"
+		self.store_again(seconds, mode)
+
+	def store_again(self, seconds=86400, mode=0o600):
 		self.keys.write_text(json.dumps({"keId": KEID, "ke": KE, "kreId": KREID, "kre": KRE, "expires": int(time.time()) + seconds,
 			"enroleeID": "cse1.m2m.example.com", "mafs": [{"mafID": "maf.example.com", "uri": "https://maf.example.com",
 			"credentialType": "symmetricKey", "securityUsages": [32], "km": "77" * 32, "kmId": ""}],
@@ -121,6 +124,7 @@ def keys_are_listed_without_the_keys(d):
 	d.store()
 	d.shared("pairwise", PAIR, 32, PAIR_KEY)
 	d.shared("fetched", KEID, 22, "6B" * 32)
+	d.shared("fetched", KEID, 24, "6C" * 32)
 	d.call("keys", "--out", d.out, says=[KEID, KREID, "maf.example.com", "cse2.m2m.example.com for 22", PAIR])
 	d.silent(KE, KRE, PAIR_KEY)
 	told = json.loads(d.call("keys", "--out", d.out, "--json"))
@@ -135,6 +139,12 @@ def expired_keys_are_refused_and_erased(d):
 	d.call("keys", "--out", d.out, want=4, says=["OMEF-1827", "it has been erased"])
 	check(not d.keys.exists() and (d.out / "current" / "mef.uri").exists(), "keys.json is erased, the rest stays")
 	d.silent(KE)
+	d.call("keys", "--out", d.out, says="No Enrolment Key")
+	d.call("enrol", "--again", "--out", d.out, want=3, says=["OMEF-1828", "enrolee enrol --psk"])
+	d.store_again(seconds=-1)
+	path = d.shared("fetched", KEID, 22, PAIR_KEY, seconds=0)
+	d.call("keys", "--out", d.out, want=4)
+	check(not path.exists(), "keys of others go with one look, whatever became of the own")
 	for folder, keyid in (("pairwise", PAIR), ("fetched", KEID)):
 		path = d.shared(folder, keyid, 22, PAIR_KEY, seconds=0)
 		d.call("session", "connect", keyid, "--port", 1, "--out", d.out, want=4, says="OMEF-1827")

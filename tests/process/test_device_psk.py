@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -135,6 +136,34 @@ def a_target_fetches_its_key(s):
 	check(not (o.out / "fetched").exists(), "nothing was stored")
 
 
+def a_direct_key_opens_a_session_between_both(s):
+	"""Seed 003 8.3.3.5: the enrolee derives, the target fetches by Kre as whom it enrolled, KeId is the identifier."""
+	d = Device(s, "direct", prefs={"certificate": "never", "targets": [{"id": "cse4.m2m.example.com", "usages": [24, 22]}]})
+	d.enrol()
+	keid = d.keys()["keid"]
+	t = Device(s, "direct-target", entity="cse4.m2m.example.com", prefs={"certificate": "never"})
+	t.enrol("--tls12")
+	for usage in ("esdata", "saef"):
+		t.call("fetch-key", keid, "--suid", usage, "--mef", f"https://localhost:{s.https}", "--out", t.out, *t.at(), says="allowedAEs")
+	p = subprocess.Popen([str(t.binary), "session", "listen", keid, "--out", str(t.out), "--say", "from the target"],
+		stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+	port = re.match(r"listening on 127\.0\.0\.1:(\d+)$", p.stderr.readline().strip()).group(1)
+	d.call("session", "connect", keid, "--port", port, "--target", "cse4.m2m.example.com", "--out", d.out, says="Heard: from the target")
+	out, err = p.communicate(timeout=60)
+	check(p.returncode == 0, f"the target: {out}{err}")
+	d.call("session", "connect", keid, "--port", port, "--target", "cse5.m2m.example.com", "--out", d.out, want=4, says="OMEF-1829")
+	t.call("session", "connect", keid, "--port", port, "--target", "cse4.m2m.example.com", "--out", t.out, want=1, says="of the own enrolment")
+
+
+def a_maf_that_wants_a_certificate_is_left_out(s):
+	"""Seed 003 8.3.3.1 step 7: the device has none, and the exchange goes on with what follows."""
+	mafs = [{"fqdn": f"maf{n}.example.com", "uri": f"https://maf{n}.example.com", "credential": c, "usages": [32]}
+		for n, c in enumerate(("certificate", "symmetricKey", "certificate"))]
+	d = Device(s, "left-out", prefs={"certificate": "offer", "mafs": mafs, "targets": [{"id": TARGET, "usages": [22]}]})
+	d.enrol("--no-certificate", says=["maf1.example.com", TARGET])
+	check([m["fqdn"] for m in d.keys()["mafs"]] == ["maf1.example.com"], "one MAF")
+
+
 def a_token_is_wanted(s):
 	d = Device(s, "token", prefs=PREFS)
 	d.enrol("--no-certificate", want=4, says="OMEF-1802")
@@ -155,7 +184,8 @@ def main():
 	with Service(sys.argv[1]) as s:
 		s.start()
 		for test in (keys_alone, certificate_and_keys, a_certificate_device_gets_keys_too, again_by_kre, a_wrong_key_or_name_is_refused_alike,
-				a_target_fetches_its_key, no_secret_stands_in_the_log):
+				a_target_fetches_its_key, a_direct_key_opens_a_session_between_both,
+				a_maf_that_wants_a_certificate_is_left_out, no_secret_stands_in_the_log):
 			test(s)
 			print("ok", test.__name__, flush=True)
 		s.stop()

@@ -12,6 +12,7 @@ struct retrieving {
 	const struct cli *cli;
 	const char *dir;
 	const char *origin;
+	char own_id[M2M_ID_MAX + 1];
 	struct span fqdn; /* of the MEF, inside of got.keyid */
 	struct agent_shared got;
 };
@@ -21,12 +22,24 @@ static void retrieving_fini(struct retrieving *r)
 	agent_shared_wipe(&r->got);
 }
 
+/* seed 003 8.3.3.6 step 2: who asks; by default as whom this device enrolled. */
+static enum err take_origin(struct cli *cli, struct retrieving *r, struct why *why)
+{
+	OWNED_AGENT_KEYS struct agent_keys own = {0};
+	struct why none = {0};
+
+	agent_keys_init(&own);
+	if (!cli_flag(cli, "origin") && store_keys(r->dir, false, clock_unix_s(&cli->clock), &own, &none) == OK && own.enrolee_id[0])
+		r->origin = text_copy(r->own_id, sizeof(r->own_id), span_text(own.enrolee_id)) ? r->own_id : NULL;
+	return r->origin ? OK : enrolee_want(cli, "origin", &r->origin, why);
+}
+
 static enum err take_options(struct cli *cli, struct retrieving *r, struct why *why)
 {
 	uint8_t relative[M2M_RELATIVE_SIZE];
 
 	TRY(enrolee_suid_option(cli, &r->got.suid, why));
-	TRY(enrolee_want(cli, "origin", &r->origin, why));
+	TRY(take_origin(cli, r, why));
 	return m2m_keyid_parse(span_text(cli->args[0]), relative, r->got.keyid, &r->fqdn, why);
 }
 
@@ -151,7 +164,7 @@ static enum err run_fetch_key(struct cli *cli, struct why *why)
 
 static const struct cli_option fetch_key_options[] = {
 	{"suid", "N", "Security usage identifier, as 22, or maf, saef, esprim, esdata, esdata-sign."},
-	{"origin", "ID", "Own CSE-ID, AE-ID or MAF-ID, as the MEF knows it (X-M2M-Origin)."},
+	{"origin", "ID", "Own CSE-ID, AE-ID or MAF-ID, as the MEF knows it (X-M2M-Origin); default: the Enrolee-ID of the own enrolment."},
 	{"mef", "URI", "The MEF; default: that of the own enrolment, or the domain name in KEID."},
 	{"cert", "FILE", "Certificate to authenticate with, PEM; default: the one in force, or else Kre."},
 	{"key", "FILE", "Its private key, PEM, readable by the owner only."},

@@ -174,12 +174,18 @@ static enum err run_keys(struct cli *cli, struct why *why)
 
 	agent_keys_init(&k);
 	enum err err = store_keys(dir, false, clock_unix_s(&cli->clock), &k, &reason);
-	/* an Enrolment Target may hold keys of others and none of its own */
-	if (err != OK && err != ERR_NOT_FOUND) {
+	/* an Enrolment Target may hold keys of others and none of its own, or none any more */
+	if (err != OK && err != ERR_NOT_FOUND && err != ERR_EXPIRED) {
 		*why = reason;
 		return err;
 	}
-	return tell(cli, dir, err == OK ? &k : NULL, secrets, why);
+	if (err == ERR_NOT_FOUND)
+		cli_say(cli, "No Enrolment Key of its own in %s.\n", dir);
+	TRY(tell(cli, dir, err == OK ? &k : NULL, secrets, why));
+	if (err != ERR_EXPIRED)
+		return OK;
+	*why = reason;
+	return err;
 }
 
 static const struct cli_option keys_options[] = {

@@ -2,6 +2,7 @@
 
 #include "app/enrolee/enrolee.h"
 #include "base/text.h"
+#include "proto/m2m/derive.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -15,7 +16,34 @@ static enum err number_option(const struct cli *cli, const char *name, uint64_t 
 	return text ? text_number(span_text(text), min, max, name, out, why) : OK;
 }
 
-/* The key and its identifier, shared by way of a MAF or fetched from a MEF. */
+static const char *authorised(const struct agent_keys *k, struct span target)
+{
+	for (size_t i = 0; i < k->pairs_n; i++) {
+		if (k->pairs[i].suid == SUID_RSPF_SAEF && span_is_nocase(target, k->pairs[i].enrolee_b))
+			return k->pairs[i].enrolee_b;
+	}
+	return NULL;
+}
+
+/* seed 003 8.3.3.5: the enrolee's side of a direct key; KeId is its identifier, the target fetches its own copy. */
+static enum err derive_key(const struct cli *cli, const char *keyid, const char *target, struct agent_shared *out, struct why *why)
+{
+	OWNED_AGENT_KEYS struct agent_keys own = {0};
+
+	agent_keys_init(&own);
+	TRY(store_keys(enrolee_dir(cli), false, clock_unix_s(&cli->clock), &own, why));
+	if (strcmp(own.keid, keyid) != 0)
+		return WHY(why, AGENT_KEY_INPUT, "seed 003 8.3.3.5", "KeId: want %s of the own enrolment, have %s", own.keid, keyid);
+	const char *enrolee_b = authorised(&own, span_text(target));
+	if (!enrolee_b)
+		return WHY(why, AGENT_PAIR, "seed 003 8.3.3.5", "--target: want an Enrolee B that is authorised for %d, have '%.128s'",
+			SUID_RSPF_SAEF, target);
+	*out = (struct agent_shared){.suid = SUID_RSPF_SAEF, .expires_s = own.expires_s};
+	text_copy(out->keyid, sizeof(out->keyid), span_text(keyid));
+	return m2m_derive_constrained(&own.ke, SUID_RSPF_SAEF, span_text(enrolee_b), &out->key, why);
+}
+
+/* The key and its identifier: derived for a target, shared by way of a MAF, or fetched from a MEF. */
 static enum err find_key(const struct cli *cli, struct agent_shared *out, struct why *why)
 {
 	uint8_t relative[M2M_RELATIVE_SIZE];
@@ -24,6 +52,8 @@ static enum err find_key(const struct cli *cli, struct agent_shared *out, struct
 	struct why none = {0};
 
 	TRY(m2m_keyid_parse(span_text(cli->args[0]), relative, keyid, &fqdn, why));
+	if (cli_flag(cli, "target"))
+		return derive_key(cli, keyid, cli_value(cli, "target"), out, why);
 	enum err err = store_shared_find(enrolee_dir(cli), STORE_PAIRWISE, keyid, clock_unix_s(&cli->clock), out, &none);
 	if (err == ERR_NOT_FOUND)
 		return store_shared_find(enrolee_dir(cli), STORE_FETCHED, keyid, clock_unix_s(&cli->clock), out, why);
@@ -123,6 +153,7 @@ static enum err run_connect(struct cli *cli, struct why *why)
 #define COMMON_OPTIONS \
 	{"port", "PORT", "TCP port; for listen, 0 or none: any free one, told on standard error."}, \
 	{"say", "LINE", "What to say."}, \
+	{"target", "ID", "Enrolee B, as `enrolee keys` lists it: the other side, for which the key is derived from Ke."}, \
 	{"timeout", "SECONDS", "How long to wait for the other side (default 60)."}, \
 	{"out", "DIR", "Where the credentials are (same as --dir; default ./enrolee)."}, \
 	{"tls12", NULL, "Use TLS 1.2 only."}
@@ -133,7 +164,12 @@ static const struct cli_option connect_options[] = {
 
 const struct command command_session_listen = {"session listen", "KEYID", 1, 1,
 	"Wait for the entity that shares that key, and prove that both hold it.",
-	"One TLS session by shared key on 127.0.0.1: the key's identifier is the psk_identity. Each side says one line.",
+	"One TLS session by shared key on 127.0.0.1: the key's identifier is the psk_identity. Each side says one line.\n"
+	"KEYID is that of a key which came by way of a MAF or which fetch-key stored; the enrolee itself names\n"
+	"its KeId and --target.\n\n"
+	"  enrolee session listen KEID --port 7000 --out cse1\n"
+	"  enrolee session connect KEID --port 7000 --target cse1.example.com --out pump-17",
 	listen_options, run_listen};
 const struct command command_session_connect = {"session connect", "KEYID", 1, 1,
-	"Connect to the entity that shares that key, and prove that both hold it.", NULL, connect_options, run_connect};
+	"Connect to the entity that shares that key, and prove that both hold it.",
+	"The other side of `enrolee session listen`, whose help has an example.", connect_options, run_connect};

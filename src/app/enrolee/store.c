@@ -20,8 +20,15 @@ static enum err read_keys(const char *dir, struct agent_keys *out, struct why *w
 	OWNED_SECRET_BUF struct buf json = BUF(DOC_BYTES_MAX);
 	char path[PATH_SIZE];
 
-	TRY(generation_read(dir, GENERATION_KEYS, &json, why));
+	struct why missing = {0};
+
 	snprintf(path, sizeof(path), "%s/current/" GENERATION_KEYS, dir);
+	enum err err = generation_read(dir, GENERATION_KEYS, &json, &missing);
+	if (err == ERR_NOT_FOUND)
+		return WHY(why, AGENT_NO_KEYS, "", "%s: want a file, have none", path);
+	if (err != OK)
+		*why = missing;
+	TRY(err);
 	return why_within(agent_keys_parse(buf_span(&json), out, why), path, why);
 }
 
@@ -156,13 +163,16 @@ static bool is_of_key(const char *name, const char *keyid)
 	return strncmp(name, keyid, n) == 0 && name[n] == '-' && is_shared_name(name);
 }
 
+/* Of several usages the lowest, which is that of sessions (SAEF: 22, 32). */
 static bool find_file(const char *folder, const char *keyid, char *name_out, size_t size)
 {
 	DIR *d = opendir(folder);
 	bool found = false;
 
-	for (struct dirent *e = d ? readdir(d) : NULL; e && !found; e = readdir(d))
-		found = is_of_key(e->d_name, keyid) && text_copy(name_out, size, span_text(e->d_name));
+	for (struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
+		if (is_of_key(e->d_name, keyid) && (!found || strcmp(e->d_name, name_out) < 0))
+			found = text_copy(name_out, size, span_text(e->d_name));
+	}
 	if (d)
 		closedir(d);
 	return found;

@@ -22,7 +22,7 @@ MUST_CHECK enum err store_keys_write(const char *dir, const struct agent_keys *k
 
 /* DIR/FOLDER/KEYID-SUID.json, mode 0600. */
 MUST_CHECK enum err store_shared_write(const char *dir, const char *folder, const struct agent_shared *s, struct why *why);
-/* Any usage of that key identifier. ERR_NOT_FOUND; ERR_EXPIRED after erasing it. */
+/* The lowest usage of that key identifier. ERR_NOT_FOUND; ERR_EXPIRED after erasing it. */
 MUST_CHECK enum err store_shared_find(const char *dir, const char *folder, const char *keyid, int64_t now_s,
 	struct agent_shared *out, struct why *why);
 /* Every one of the folder that is in force, and erases what has expired. No folder: none. */

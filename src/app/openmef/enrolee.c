@@ -262,7 +262,7 @@ static enum err run_remove(struct cli *cli, struct why *why)
 }
 
 const struct command command_enrolee_disable = {"enrolee disable", "ID", 1, 1,
-	"Stop an enrolee from enrolling and renewing.", "Its certificates stay valid until `openmef cert revoke`.", NULL, run_disable};
+	"Stop an enrolee from enrolling and renewing.", "Its keys (Kpm, Kre) open no session from now on, and nobody fetches a key that belongs to it. Its\ncertificates stay valid until `openmef cert revoke`, and what a MAF or another target has fetched\nalready until that expires.", NULL, run_disable};
 const struct command command_enrolee_enable = {
 	"enrolee enable", "ID", 1, 1, "Let a disabled enrolee enrol again.", NULL, NULL, run_enable};
 const struct command command_enrolee_remove = {"enrolee remove", "ID", 1, 1,

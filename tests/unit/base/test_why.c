@@ -133,11 +133,23 @@ static void prints_what_why_and_what_to_do(void **state)
 	size_t n = why_print(&why, out, sizeof(out));
 	assert_int_equal(n, strlen(out));
 	assert_string_equal(out, "OMEF-1011: A date could not be read: want a date (RFC 5280 4.1.2.5). "
-				 "Next: Write it as 2026-01-31T12:00:00Z.");
+				 "Next: Write it in the form named in the text.");
 	why_clear(&why);
 	(void)WHY(&why, TEXT_DATE, "", "want a date");
 	why_print(&why, out, sizeof(out));
 	assert_null(strstr(out, "("));
+}
+
+/* "The MEF refused: status 403: <the MEF's own reason>": one next step, one full stop. */
+static void a_relayed_reason_keeps_its_own_next_step(void **state)
+{
+	struct why why = {0};
+	char out[600];
+
+	(void)WHY(&why, TEXT_DATE, "RFC 5280 4.1.2.5", "status 403: OMEF-2202: Bad: want x (seed 003). Next: Get a new one. ");
+	size_t n = why_print(&why, out, sizeof(out));
+	assert_int_equal(n, strlen(out));
+	assert_string_equal(out, "OMEF-1011: A date could not be read: status 403: OMEF-2202: Bad: want x (seed 003). Next: Get a new one.");
 }
 
 static void printing_never_leaves_its_room(void **state)
@@ -207,6 +219,7 @@ int main(void)
 		cmocka_unit_test(a_character_cut_in_two_is_not_left_over),
 		cmocka_unit_test(a_number_without_a_page_is_a_fault_of_ours),
 		cmocka_unit_test(prints_what_why_and_what_to_do),
+		cmocka_unit_test(a_relayed_reason_keeps_its_own_next_step),
 		cmocka_unit_test(printing_never_leaves_its_room),
 		cmocka_unit_test(every_code_has_its_page_and_every_kind_a_name),
 		cmocka_unit_test(try_forwards_the_first_failure),
