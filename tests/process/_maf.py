@@ -19,7 +19,7 @@ class FakeMef:
 	"""Key retrieval (TS-0003 8.3.2.1) over mutually authenticated TLS, for localhost."""
 
 	def __init__(self, root, client_ca):
-		self.keys, self.asked, self.callers, self.hold, self.open = {}, [], set(), None, []
+		self.keys, self.asked, self.callers, self.serials, self.hold, self.open = {}, [], set(), set(), None, []
 		self.cert = root / "fake-mef.pem"
 		run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", root / "fake-ca.key",
 			"-out", root / "fake-ca.pem", "-subj", "/CN=Fake CA", "-days", "30", "-addext", "basicConstraints=critical,CA:TRUE",
@@ -86,6 +86,7 @@ class FakeMef:
 		parts = h.path.split("/")
 		names = [value for row in h.connection.getpeercert().get("subjectAltName", ()) for value in row[1:]]
 		self.callers.update(names)
+		self.serials.add(h.connection.getpeercert()["serialNumber"].lower().lstrip("0"))
 		self.asked.append(parts[2].replace("%40", "@"))
 		hold = self.hold
 		if hold:

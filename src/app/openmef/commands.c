@@ -29,6 +29,7 @@ const struct command *const commands[] = {
 	&command_ca_crl,
 	&command_ca_tls,
 	&command_maf_new,
+	&command_maf_renew,
 	&command_audit_list,
 	&command_audit_verify,
 	&command_explain,

@@ -66,6 +66,15 @@ enum err hierarchy_ca(const struct hierarchy_ask *ask, const struct authority *p
 	return sign(&plan, parent ? parent->key : out->key, out, why);
 }
 
+static enum err tls_key(const struct hierarchy_ask *ask, struct key **out, struct why *why)
+{
+	if (!ask->reuse)
+		return key_new(ask->key, out, why);
+	*out = *ask->reuse;
+	*ask->reuse = NULL;
+	return OK;
+}
+
 static enum err tls_names(const struct hierarchy_ask *ask, struct buf *out, struct why *why)
 {
 	struct san_list names = {.n = 1};
@@ -92,7 +101,7 @@ enum err hierarchy_tls(const struct hierarchy_ask *ask, const struct authority *
 
 	*out = (struct authority){.cert = BUF(DER_MAX)};
 	TRY(fresh_serial(ask, serial, why));
-	TRY(key_new(ask->key, &out->key, why));
+	TRY(tls_key(ask, &out->key, why));
 	TRY(key_write_spki(out->key, &spki, why));
 	TRY(name_write_cn(strlen(ask->fqdn) <= NAME_VALUE_MAX ? ask->fqdn : NULL, NULL, &subject, why));
 	TRY(tls_names(ask, &sans, why));

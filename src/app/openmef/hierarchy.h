@@ -30,6 +30,7 @@ struct hierarchy_ask {
 	size_t alt_n;
 	int days;         /* of the TLS certificate; 0: TLS_DAYS */
 	bool client_auth; /* it also proves who calls other servers */
+	struct key **reuse; /* of the TLS certificate, taken; NULL: a new one is made */
 };
 
 /* The issuing CA of a directory; its files and the master key are read. Defined in ca_tls.c. */

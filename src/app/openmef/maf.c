@@ -1,4 +1,6 @@
 /* `openmef maf new`: the directory of a MAF under a MEF's CA. */
+#include "app/openmef/maf.h"
+
 #include "app/openmef/commands.h"
 #include "app/openmef/init.h"
 
@@ -18,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PEM_MAX = 1024 * 1024, CONF_TEXT_MAX = 128 * 1024, HEX_LINE_MAX = 256, MAF_TLS_DAYS = 397, ROW_ARENA_MAX = 64 * 1024 };
+enum { PEM_MAX = 1024 * 1024, CONF_TEXT_MAX = 128 * 1024, HEX_LINE_MAX = 256, HTTPS_PORT = 443, ROW_ARENA_MAX = 64 * 1024 };
 
 #define OWNED_SECRET_BUF __attribute__((cleanup(buf_fini_wipe)))
 
@@ -70,7 +72,7 @@ static enum err take_mef(struct maf_making *m, const char *connect, struct why *
 	char colon[16] = "";
 
 	m->maf.mefs.n = 1;
-	if (port && port != 443)
+	if (port && port != HTTPS_PORT)
 		snprintf(colon, sizeof(colon), ":%u", port);
 	snprintf(p->name, sizeof(p->name), "%s", m->mef.fqdn);
 	snprintf(p->value, sizeof(p->value), "https://%.253s%s", m->mef.fqdn, colon);
@@ -234,30 +236,36 @@ static enum err add_enrolee(struct store *store, const struct maf_making *m, str
 	return registry_add(store, &row, &cert, 1, m->now_s, why);
 }
 
-static enum err record(struct store *store, void *arg, struct why *why)
+enum err maf_record_issued(struct store *store, const char *fqdn, const struct authority *tls, int64_t now_s, struct why *why)
 {
-	const struct maf_making *m = arg;
-	const struct cert *c = &m->tls.view;
+	const struct cert *c = &tls->view;
 	char serial[2 * STORE_SERIAL_MAX + 1];
 	struct issued row = {
 		.serial = c->serial,
-		.enrolee_id = m->fqdn,
+		.enrolee_id = fqdn,
 		.profile = "maf",
 		.est_label = "",
-		.issued_s = m->now_s,
+		.issued_s = now_s,
 		.not_before_s = c->not_before_s,
 		.not_after_s = c->not_after_s,
-		.der = buf_span(&m->tls.cert),
+		.der = buf_span(&tls->cert),
 		.state = ISSUED_VALID,
 	};
 
 	digest_sha256(c->spki, row.spki_sha256);
-	TRY(add_enrolee(store, m, why));
 	TRY(store->ops->issued_add(store->self, &row, why));
 	hex_text(c->serial.p, c->serial.n <= STORE_SERIAL_MAX ? c->serial.n : STORE_SERIAL_MAX, serial);
-	const struct audit_event event = {.what = "certificate.issued", .enrolee_id = m->fqdn, .actor = "operator", .serial = serial,
+	const struct audit_event event = {.what = "certificate.issued", .enrolee_id = fqdn, .actor = "operator", .serial = serial,
 		.detail = "certificate of a MAF"};
-	return audit_write(store, &event, m->now_s, why);
+	return audit_write(store, &event, now_s, why);
+}
+
+static enum err record(struct store *store, void *arg, struct why *why)
+{
+	const struct maf_making *m = arg;
+
+	TRY(add_enrolee(store, m, why));
+	return maf_record_issued(store, m->fqdn, &m->tls, m->now_s, why);
 }
 
 static enum err record_all(struct cli *cli, struct maf_making *m, struct why *why)
@@ -268,8 +276,21 @@ static enum err record_all(struct cli *cli, struct maf_making *m, struct why *wh
 	return cli_change(store, record, m, why);
 }
 
+/* As it stands in a URI: no number where it is the usual one, a word where the system chooses it. */
+static const char *colon_port(unsigned int port, char out[16])
+{
+	out[0] = '\0';
+	if (port == 0)
+		snprintf(out, 16, ":PORT");
+	else if (port != HTTPS_PORT)
+		snprintf(out, 16, ":%u", port);
+	return out;
+}
+
 static void tell(const struct cli *cli, const struct maf_making *m)
 {
+	unsigned int port = m->maf.https[0].port;
+	char colon[16];
 	OWNED_JSON struct json *j = json_object_new();
 	char command[CONF_PATH_MAX + 64];
 
@@ -284,8 +305,10 @@ static void tell(const struct cli *cli, const struct maf_making *m)
 	cli_say(cli, "  Configuration        %s/openmef.conf\n", m->dir);
 	cli_say(cli, "  Master key           %s/secret/master.key  (back it up; without it no key can be read)\n", m->dir);
 	cli_say(cli, "\nNext: name it in the preferences of its enrolees, in the MEF's directory:\n");
-	cli_say(cli, "  {\"mafs\": [{\"fqdn\": \"%s\", \"uri\": \"https://%s:%u\", \"credential\": \"symmetricKey\", \"usages\": [32]}]}\n", m->fqdn,
-		m->fqdn, (unsigned int)m->maf.https[0].port);
+	cli_say(cli, "  {\"mafs\": [{\"fqdn\": \"%s\", \"uri\": \"https://%s%s\", \"credential\": \"symmetricKey\", \"usages\": [32]}]}\n", m->fqdn,
+		m->fqdn, colon_port(port, colon));
+	if (port == 0)
+		cli_say(cli, "  (PORT: what %s/run/ports.json tells while it serves)\n", m->dir);
 	cli_say(cli, "  %s\n", cli_command(cli, "serve", command, sizeof(command)));
 }
 

@@ -1,23 +1,15 @@
+#include "app/openmef/status.h"
+
 #include "app/openmef/commands.h"
 
 #include "adapt/sys/file.h"
-#include "base/date.h"
 #include "pki/cert.h"
 
 #include <stdio.h>
 
 enum { PEM_MAX = 1024 * 1024, CRL_ARENA_MAX = STORE_CRL_MAX + 4096, SOON_S = 30 * 86400, COMMAND_MAX = CONF_PATH_MAX + 64 };
 
-/* What is told, line by line, and what of it needs the operator. */
-struct report {
-	struct cli *cli;
-	struct json *j;
-	struct json *findings;
-	char first[WHY_TEXT_MAX];
-	int64_t now_s;
-};
-
-static void find(struct report *r, const char *title, const char *text)
+void status_find(struct report *r, const char *title, const char *text)
 {
 	char line[WHY_TEXT_MAX];
 
@@ -28,7 +20,7 @@ static void find(struct report *r, const char *title, const char *text)
 }
 
 /* A file that cannot be read is a finding, not a failure: the other lines are wanted too. */
-static void report_cert(struct report *r, const char *title, const char *key, const char *path, const char *words)
+void status_report_cert(struct report *r, const struct status_cert *c)
 {
 	OWNED_BUF struct buf pem = BUF(PEM_MAX);
 	OWNED_BUF struct buf der = BUF(CERT_DER_MAX);
@@ -37,23 +29,23 @@ static void report_cert(struct report *r, const char *title, const char *key, co
 	char until[DATE_TEXT_SIZE];
 	char command[COMMAND_MAX] = "make a new hierarchy with openmef init";
 
-	if (file_read(path, &pem, &why) != OK || cert_first_pem(buf_span(&pem), &der, &why) != OK
+	if (file_read(c->path, &pem, &why) != OK || cert_first_pem(buf_span(&pem), &der, &why) != OK
 		|| cert_parse(buf_span(&der), &cert, &why) != OK) {
-		json_put_text(r->j, key, NULL);
-		cli_say(r->cli, "  %-15s UNREADABLE: %s\n", title, why.text);
-		find(r, title, why.text);
+		json_put_text(r->j, c->key, NULL);
+		cli_say(r->cli, "  %-15s UNREADABLE: %s\n", c->title, why.text);
+		status_find(r, c->title, why.text);
 		return;
 	}
-	if (words)
-		cli_command(r->cli, words, command, sizeof(command));
+	if (c->words)
+		cli_command(r->cli, c->words, command, sizeof(command));
 	date_text(cert.not_after_s, until);
-	json_put_date(r->j, key, cert.not_after_s);
+	json_put_date(r->j, c->key, cert.not_after_s);
 	bool expired = cert.not_after_s < r->now_s;
 	bool soon = !expired && cert.not_after_s - r->now_s < SOON_S;
-	cli_say(r->cli, "  %-15s good until %s%s%s%s\n", title, until, expired ? "  EXPIRED: " : soon ? "  ends soon: " : "",
-		expired || soon ? command : "", words && (expired || soon) ? ", then reload" : "");
+	cli_say(r->cli, "  %-15s good until %s%s%s%s\n", c->title, until, expired ? "  EXPIRED: " : soon ? "  ends soon: " : "",
+		expired || soon ? command : "", c->words && (expired || soon) ? ", then reload" : "");
 	if (expired)
-		find(r, title, "expired");
+		status_find(r, c->title, "expired");
 }
 
 static void report_no_crl(struct report *r)
@@ -86,7 +78,7 @@ static enum err report_crl(struct report *r, struct store *store, struct why *wh
 	cli_say(r->cli, "  %-15s number %llu, next update %s%s\n", "CRL", (unsigned long long)row.number, next,
 		overdue ? "  OVERDUE: a running server publishes one, else its log says why not" : "");
 	if (overdue)
-		find(r, "CRL", "overdue");
+		status_find(r, "CRL", "overdue");
 	return OK;
 }
 
@@ -98,28 +90,30 @@ static enum err count_one(void *arg, struct span der, struct why *why)
 	return OK;
 }
 
-static void report_anchors(struct report *r, const struct conf *conf)
+void status_report_anchors(struct report *r, const struct status_anchors *a)
 {
 	OWNED_BUF struct buf pem = BUF(PEM_MAX);
 	struct why why = {0};
 	size_t n = 0;
 
-	enum err err = conf->device_anchors[0] ? file_read(conf->device_anchors, &pem, &why) : OK;
+	enum err err = a->path[0] ? file_read(a->path, &pem, &why) : OK;
 	if (err == OK && pem.n)
 		err = cert_each_pem(buf_span(&pem), count_one, &n, &why);
 	if (err == ERR_NOT_FOUND && pem.n) /* comments only */
 		err = OK;
 	if (err != OK) {
-		json_put_text(r->j, "device_anchors", NULL);
-		cli_say(r->cli, "  %-15s UNREADABLE: %s\n", "device anchors", why.text);
-		find(r, "device anchors", why.text);
+		json_put_text(r->j, a->key, NULL);
+		cli_say(r->cli, "  %-15s UNREADABLE: %s\n", a->title, why.text);
+		status_find(r, a->title, why.text);
 		return;
 	}
-	json_put_int(r->j, "device_anchors", (int64_t)n);
+	json_put_int(r->j, a->key, (int64_t)n);
 	if (n)
-		cli_say(r->cli, "  %-15s %zu\n", "device anchors", n);
+		cli_say(r->cli, "  %-15s %zu\n", a->title, n);
 	else
-		cli_say(r->cli, "  %-15s none: append the device makers' CAs to %s\n", "device anchors", conf->device_anchors);
+		cli_say(r->cli, "  %-15s %s%s\n", a->title, a->none ? a->none : "NONE in ", a->path);
+	if (!n && !a->none)
+		status_find(r, a->title, "none");
 }
 
 static void report_server(struct report *r, const struct conf *conf, int pid)
@@ -162,6 +156,28 @@ static enum err judge(const struct report *r, const struct conf *conf, int pid, 
 	return r->first[0] ? WHY(why, STATUS_FINDING, "", "%s", r->first) : OK;
 }
 
+static enum err report_mef(struct report *r, struct store *store, const struct conf *conf, struct why *why)
+{
+	const struct status_cert certs[] = {
+		{"root CA", "root_ca_not_after", conf->ca_chain, NULL},
+		{"issuing CA", "issuing_ca_not_after", conf->ca_cert, NULL},
+		{"server TLS", "server_tls_not_after", conf->tls_cert, "ca tls"},
+	};
+	const struct status_anchors devices = {
+		"device anchors", "device_anchors", conf->device_anchors, "none: append the device makers' CAs to "};
+	struct store_counts counts = {0};
+
+	TRY(store->ops->counts(store->self, &counts, why));
+	report_counts(r, &counts);
+	for (size_t i = 0; i < sizeof(certs) / sizeof(certs[0]); i++) {
+		if (certs[i].path[0])
+			status_report_cert(r, &certs[i]);
+	}
+	TRY(report_crl(r, store, why));
+	status_report_anchors(r, &devices);
+	return OK;
+}
+
 static enum err run_status(struct cli *cli, struct why *why)
 {
 	OWNED_STORE struct store *store = NULL;
@@ -169,20 +185,15 @@ static enum err run_status(struct cli *cli, struct why *why)
 	OWNED_JSON struct json *findings = json_list_new();
 	struct report r = {.cli = cli, .j = j, .findings = findings, .now_s = clock_unix_s(&cli->clock)};
 	struct conf conf;
-	struct store_counts counts = {0};
 
 	TRY(cli_conf(cli, &conf, why));
 	TRY(cli_store(cli, &conf, &store, why));
-	TRY(store->ops->counts(store->self, &counts, why));
 	int pid = cli_server_pid(&conf);
 	report_server(&r, &conf, pid);
-	report_counts(&r, &counts);
-	if (conf.ca_chain[0])
-		report_cert(&r, "root CA", "root_ca_not_after", conf.ca_chain, NULL);
-	report_cert(&r, "issuing CA", "issuing_ca_not_after", conf.ca_cert, NULL);
-	report_cert(&r, "server TLS", "server_tls_not_after", conf.tls_cert, "ca tls");
-	TRY(report_crl(&r, store, why));
-	report_anchors(&r, &conf);
+	if (conf.role == CONF_ROLE_MAF)
+		TRY(status_report_maf(&r, store, &conf, pid, why));
+	else
+		TRY(report_mef(&r, store, &conf, why));
 	json_put(j, "findings", findings);
 	findings = NULL;
 	if (cli->json)

@@ -75,7 +75,7 @@ static enum err register_client(struct maf *m, const struct operation *op, int64
 {
 	struct search s = {.now_s = now_s, .arena = &a->arena};
 	struct symkey_filter filter = {.kind = SYMKEY_CLIENT, .owner = op->peer->id, .after_id = "", .limit = STORE_KEYS_PER_OWNER_MAX};
-	struct maf_record r = {.labels = op->client->labels};
+	struct maf_record r = {.labels = op->client->labels, .other_id = op->peer->key_id};
 	char id[MAF_ID_SIZE];
 	int64_t expires_s = 0;
 
@@ -108,6 +108,25 @@ static enum err find_own(struct maf *m, const struct operation *op, int64_t now_
 	return OK;
 }
 
+/* TS-0003 8.8.2.5: the answer holds what was sent, and the KmId where a new Km came since it was told. */
+static enum err fill_changed(struct answer *a, const struct operation *op, int64_t expires_s, bool new_km, struct why *why)
+{
+	const struct maf_client *ask = op->client;
+
+	a->client = (struct maf_client){
+		.id = "",
+		.client_id = "",
+		.admin_fqdn = "",
+		.key_id = new_km ? arena_text(&a->arena, span_text(op->peer->key_id)) : "",
+		.expires_s = ask->expires_s ? expires_s : 0,
+		.has_labels = ask->has_labels,
+	};
+	a->gives = true;
+	if (!a->client.key_id)
+		return WHY(why, NOMEM, "", "registration: want memory for its texts");
+	return texts_copy(&ask->labels, &a->arena, &a->client.labels, why);
+}
+
 static enum err update_client(struct maf *m, const struct operation *op, int64_t now_s, struct answer *a, struct why *why)
 {
 	struct symkey row;
@@ -121,8 +140,11 @@ static enum err update_client(struct maf *m, const struct operation *op, int64_t
 		TRY(expiry_decide(op->peer, op->client->expires_s, now_s, &row.expires_s, why));
 	if (op->client->has_labels)
 		r.labels = op->client->labels;
+	bool new_km = op->peer->key_id && strcmp(r.other_id, op->peer->key_id) != 0;
+	if (new_km)
+		r.other_id = op->peer->key_id;
 	TRY(put_row(m, false, row.id, row.owner, row.created_s, row.expires_s, &r, why));
-	return fill_answer(a, op->peer, row.id, row.expires_s, &r, why);
+	return fill_changed(a, op, row.expires_s, new_km, why);
 }
 
 static enum err remove_client(struct maf *m, const struct operation *op, int64_t now_s, struct answer *a, struct why *why)

@@ -11,9 +11,10 @@ enum {
 	MAF_WAITERS_MAX = 100,       /* handshakes that share one fetch; one more is told a decoy at once */
 	MAF_KMS_MAX = 4,             /* Km of one client: as many as a MEF keeps Ke; the oldest goes */
 	MAF_CLIENTS_MAX = 8,         /* registrations of one client, each for another stakeholder */
+	MAF_USED_MAX = 16,           /* removed keys of sessions that one client's rows remember; the oldest is forgotten first */
 	MAF_KM_LIFETIME_MAX_S = 10 * 365 * 86400, /* what an operator of a MEF may configure (proto/m2m/prefs.h) */
 };
-_Static_assert(2 * MAF_KMS_MAX + MAF_KEYS_MAX + MAF_CLIENTS_MAX <= STORE_KEYS_PER_OWNER_MAX, "all rows of one client fit");
+_Static_assert(2 * MAF_KMS_MAX + MAF_KEYS_MAX + MAF_USED_MAX + MAF_CLIENTS_MAX <= STORE_KEYS_PER_OWNER_MAX, "all rows of one client fit");
 
 struct refused {
 	char keid[M2M_KEYID_SIZE];
@@ -66,7 +67,8 @@ struct maf_record {
 	const char *admin_fqdn;
 	unsigned int suid;
 	struct maf_texts labels, targets;
-	const char *other_id; /* Km by KmId: its KeId; Km by KeId: its KmId */
+	const char *other_id; /* Km by KmId: its KeId; Km by KeId: its KmId; a client: the KmId that it was told */
+	bool of_session;      /* a registered key: from the exporter */
 };
 
 MUST_CHECK enum err record_write(const struct maf_record *r, struct buf *out, struct why *why);

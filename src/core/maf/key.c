@@ -1,6 +1,7 @@
 #include "core/maf/inner.h"
 
 #include "base/hex.h"
+#include "base/text.h"
 #include "proto/m2m/derive.h"
 
 enum { VALUE_MIN = 16 }; /* 128 bits, as everywhere in TS-0003 */
@@ -42,7 +43,7 @@ static enum err check_suid(unsigned int suid, struct why *why)
 
 static enum err record_of(const struct maf_key *ask, struct arena *arena, struct maf_record *out, struct why *why)
 {
-	*out = (struct maf_record){.suid = ask->suid};
+	*out = (struct maf_record){.suid = ask->suid, .of_session = ask->value.n == 0};
 	TRY(check_suid(ask->suid, why));
 	TRY(admin_decide(ask->admin_fqdn, arena, &out->admin_fqdn, why));
 	TRY(check_targets(ask->suid, ask->targets.n, why));
@@ -93,17 +94,28 @@ static enum err fill_answer(struct answer *a, const struct symkey *row, const st
 	return texts_copy(&r->targets, &a->arena, &a->key.targets, why);
 }
 
+/* The key of a session was removed; the row without it stands in the way of a second use. */
+static bool is_used_up(const struct symkey *row)
+{
+	return row->sealed.n == 0;
+}
+
+static enum err taken(const char *have, struct why *why)
+{
+	return WHY(why, MAF_KEY_TAKEN, "TS-0003 8.8.2.7", "key of this TLS session: want one registration, have %s", have);
+}
+
 /*
  * An exporter gives one key for a whole session, so a second registration in it is either the first one said again,
  * after a lost answer, or a second use of one key.
  */
-static enum err find_repeat(struct maf *m, const char *owner, const char *id, const struct maf_record *r, struct answer *a, bool *found,
+static enum err find_repeat(struct maf *m, const struct symkey *fresh, const struct maf_record *r, struct answer *a, bool *found,
 	struct why *why)
 {
 	struct symkey row;
 	struct maf_record had;
 	struct why missing = {0};
-	enum err err = m->env.store->ops->symkey_find(m->env.store->self, SYMKEY_KC, id, &a->arena, &row, &missing);
+	enum err err = m->env.store->ops->symkey_find(m->env.store->self, SYMKEY_KC, fresh->id, &a->arena, &row, &missing);
 
 	*found = err == OK;
 	if (err == ERR_NOT_FOUND)
@@ -112,26 +124,52 @@ static enum err find_repeat(struct maf *m, const char *owner, const char *id, co
 		*why = missing;
 		return err;
 	}
+	if (is_used_up(&row) || row.expires_s <= fresh->created_s)
+		return taken("one that was removed or is over", why);
 	TRY(record_parse(row.info, &a->arena, &had, why));
-	if (strcmp(row.owner, owner) != 0 || had.suid != r->suid || strcmp(had.admin_fqdn, r->admin_fqdn) != 0
+	if (strcmp(row.owner, fresh->owner) != 0 || had.suid != r->suid || strcmp(had.admin_fqdn, r->admin_fqdn) != 0
 		|| !texts_equal(&had.targets, &r->targets))
-		return WHY(why, MAF_KEY_TAKEN, "TS-0003 8.8.2.7", "key of this TLS session: want one registration, have another one of it");
+		return taken("another one of it", why);
 	return fill_answer(a, &row, &had, why);
 }
 
-static enum err count(void *arg, const struct symkey *k, struct why *why)
+/* The registered keys of one client, and those that were removed. */
+struct kept {
+	size_t keys, used;
+	int64_t oldest_s;
+	char oldest[MAF_ID_SIZE]; /* of the used */
+};
+
+static enum err look(void *arg, const struct symkey *k, struct why *why)
 {
-	++*(size_t *)arg;
+	struct kept *kept = arg;
+
+	if (!is_used_up(k)) {
+		kept->keys++;
+		return OK;
+	}
+	if (kept->used++ && k->created_s >= kept->oldest_s)
+		return OK;
+	kept->oldest_s = k->created_s;
+	if (!text_copy(kept->oldest, sizeof(kept->oldest), span_text(k->id)))
+		return WHY(why, BUG, "", "registered key: %zu octets", strlen(k->id));
 	return OK;
+}
+
+static enum err look_around(struct maf *m, const char *owner, struct kept *out, struct why *why)
+{
+	const struct symkey_filter filter = {.kind = SYMKEY_KC, .owner = owner, .after_id = "", .limit = STORE_KEYS_PER_OWNER_MAX};
+
+	*out = (struct kept){0};
+	return m->env.store->ops->symkey_list(m->env.store->self, &filter, look, out, why);
 }
 
 static enum err check_room(struct maf *m, const char *owner, struct why *why)
 {
-	const struct symkey_filter filter = {.kind = SYMKEY_KC, .owner = owner, .after_id = "", .limit = STORE_KEYS_PER_OWNER_MAX};
-	size_t n = 0;
+	struct kept kept;
 
-	TRY(m->env.store->ops->symkey_list(m->env.store->self, &filter, count, &n, why));
-	if (n >= MAF_KEYS_MAX)
+	TRY(look_around(m, owner, &kept, why));
+	if (kept.keys >= MAF_KEYS_MAX)
 		return WHY(why, MAF_MANY, "", "registered keys of one client: want at most %d", MAF_KEYS_MAX);
 	return OK;
 }
@@ -151,7 +189,7 @@ static enum err register_key(struct maf *m, const struct operation *op, int64_t 
 	TRY(value_of(m, op->peer, op->key, relative, &value, why));
 	hex_text(relative, sizeof(relative), id);
 	row.id = id;
-	TRY(find_repeat(m, row.owner, id, &r, a, &found, why));
+	TRY(find_repeat(m, &row, &r, a, &found, why));
 	if (found)
 		return OK;
 	TRY(check_room(m, row.owner, why));
@@ -188,26 +226,34 @@ static bool is_target(const struct maf_record *r, const char *id)
 	return false;
 }
 
+/* A live registration, whosever it is. */
+static enum err find_row(struct maf *m, const char *relative, int64_t now_s, struct arena *arena, struct symkey *out, struct why *why)
+{
+	struct why missing = {0};
+	char id[MAF_ID_SIZE];
+
+	TRY(relative_normal(relative, id, why));
+	enum err err = m->env.store->ops->symkey_find(m->env.store->self, SYMKEY_KC, id, arena, out, &missing);
+	if (err != OK && err != ERR_NOT_FOUND) {
+		*why = missing;
+		return err;
+	}
+	bool live = err == OK && !is_used_up(out) && out->expires_s > now_s;
+	return live ? OK : no_key(why);
+}
+
 /* TS-0003 8.8.2.9: the authenticated identity is compared with targetIDs, nothing else */
 static enum err retrieve_key(struct maf *m, const struct operation *op, int64_t now_s, struct answer *a, struct why *why)
 {
 	struct secret value OWNED_SECRET = {0};
 	struct symkey row;
 	struct maf_record r;
-	struct why missing = {0};
-	char id[MAF_ID_SIZE];
 
-	TRY(relative_normal(op->id, id, why));
-	enum err err = vault_find(m->env.vault, SYMKEY_KC, id, now_s, &a->arena, &row, &value, &missing);
-	if (err == ERR_NOT_FOUND || err == ERR_EXPIRED)
-		return no_key(why);
-	if (err != OK) {
-		*why = missing;
-		return err;
-	}
+	TRY(find_row(m, op->id, now_s, &a->arena, &row, why));
 	TRY(record_parse(row.info, &a->arena, &r, why));
 	if (!is_target(&r, op->peer->id))
 		return no_key(why);
+	TRY(vault_find(m->env.vault, SYMKEY_KC, row.id, now_s, &a->arena, &row, &value, why));
 	r.targets.n = 0; /* who else may have it is no target's business */
 	TRY(fill_answer(a, &row, &r, why));
 	a->key.value = value;
@@ -217,18 +263,26 @@ static enum err retrieve_key(struct maf *m, const struct operation *op, int64_t 
 static enum err find_own(struct maf *m, const struct operation *op, int64_t now_s, struct arena *arena, struct symkey *out,
 	struct why *why)
 {
-	struct why missing = {0};
-	char id[MAF_ID_SIZE];
+	TRY(find_row(m, op->id, now_s, arena, out, why));
+	return strcmp(out->owner, op->peer->id) == 0 ? OK : no_key(why);
+}
 
-	TRY(relative_normal(op->id, id, why));
-	enum err err = m->env.store->ops->symkey_find(m->env.store->self, SYMKEY_KC, id, arena, out, &missing);
-	if (err != OK && err != ERR_NOT_FOUND) {
-		*why = missing;
-		return err;
-	}
-	if (err != OK || strcmp(out->owner, op->peer->id) != 0 || out->expires_s <= now_s)
-		return no_key(why);
-	return OK;
+/* TS-0003 8.8.2.8: the answer holds what was sent. */
+static enum err fill_changed(struct answer *a, const struct maf_key *ask, const struct symkey *row, const struct maf_record *r,
+	struct why *why)
+{
+	a->key = (struct maf_key){
+		.relative_id = "",
+		.source_id = "",
+		.admin_fqdn = "",
+		.expires_s = ask->expires_s ? row->expires_s : 0,
+		.has_labels = ask->has_labels,
+		.has_targets = ask->has_targets,
+	};
+	a->gives = true;
+	if (ask->has_targets)
+		TRY(texts_copy(&r->targets, &a->arena, &a->key.targets, why));
+	return texts_copy(&ask->labels, &a->arena, &a->key.labels, why);
 }
 
 static enum err update_key(struct maf *m, const struct operation *op, int64_t now_s, struct answer *a, struct why *why)
@@ -253,14 +307,35 @@ static enum err update_key(struct maf *m, const struct operation *op, int64_t no
 	TRY(record_write(&r, &info, why));
 	row.info = buf_text(&info);
 	TRY(m->env.store->ops->symkey_set(m->env.store->self, &row, why));
-	return fill_answer(a, &row, &r, why);
+	return fill_changed(a, ask, &row, &r, why);
+}
+
+/*
+ * The session goes on, and its exporter gives the same key for ever: the row stays without its key until it would
+ * have ended.
+ */
+static enum err use_up(struct maf *m, struct symkey *row, struct why *why)
+{
+	const struct store *s = m->env.store;
+	struct kept kept;
+
+	TRY(look_around(m, row->owner, &kept, why));
+	if (kept.used >= MAF_USED_MAX)
+		TRY(s->ops->symkey_remove(s->self, SYMKEY_KC, kept.oldest, why));
+	row->sealed = (struct span){0};
+	row->info = "";
+	return s->ops->symkey_set(s->self, row, why);
 }
 
 static enum err remove_key(struct maf *m, const struct operation *op, int64_t now_s, struct answer *a, struct why *why)
 {
 	struct symkey row;
+	struct maf_record r;
 
 	TRY(find_own(m, op, now_s, &a->arena, &row, why));
+	TRY(record_parse(row.info, &a->arena, &r, why));
+	if (r.of_session)
+		return use_up(m, &row, why);
 	return m->env.store->ops->symkey_remove(m->env.store->self, SYMKEY_KC, row.id, why);
 }
 

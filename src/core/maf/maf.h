@@ -58,9 +58,11 @@ typedef void (*maf_key_done)(void *arg, enum err err, const struct maf_key *k, c
 void maf_client_register(struct maf *m, const struct maf_peer *p, const struct maf_client *ask, maf_client_done done, void *arg);
 void maf_client_update(struct maf *m, const struct maf_peer *p, const char *id, const struct maf_client *ask, maf_client_done done, void *arg);
 void maf_client_remove(struct maf *m, const struct maf_peer *p, const char *id, maf_client_done done, void *arg); /* c is NULL */
+/* update: the answer holds only what was sent, and key_id where the client has a new Km since (8.8.2.5, 8.8.2.8). */
 /*
  * Key registration, with its value or, without one, Kc and KcId from the exporter (10.3.1, 10.3.5): once per
- * TLS session, the same again gives the same answer. SUID 3x; targetIDs: one for SAEF and ESPrim, one or more for ESData.
+ * TLS session, the same again gives the same answer until it is removed. SUID 3x; targetIDs: one for SAEF and ESPrim,
+ * one or more for ESData.
  */
 void maf_key_register(struct maf *m, const struct maf_peer *p, const struct maf_key *ask, maf_key_done done, void *arg);
 /* By a target that it names: k holds the value. ERR_NOT_FOUND for unknown, expired and somebody else's alike. */

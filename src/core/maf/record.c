@@ -26,6 +26,8 @@ enum err record_write(const struct maf_record *r, struct buf *out, struct why *w
 		doc_put_number(&arena, top, "suid", r->suid);
 	if (r->other_id)
 		doc_put_text(&arena, top, "other", span_text(r->other_id));
+	if (r->of_session)
+		doc_put_bool(&arena, top, "session", true);
 	put_texts(&arena, top, "labels", &r->labels);
 	put_texts(&arena, top, "targets", &r->targets);
 	enum err err = doc_write(top, DOC_JSON, out, &cause);
@@ -56,7 +58,8 @@ enum err record_parse(const char *info, struct arena *arena, struct maf_record *
 	if (doc_parse(DOC_JSON, span_text(info), arena, &top, &cause) != OK
 		|| doc_text(top, "admin", M2M_FQDN_MAX, &out->admin_fqdn, &cause) != OK
 		|| doc_text(top, "other", M2M_KEYID_SIZE, &out->other_id, &cause) != OK
-		|| doc_number(top, "suid", 0, 99, &suid, &cause) != OK)
+		|| doc_number(top, "suid", 0, 99, &suid, &cause) != OK
+		|| doc_bool(top, "session", &out->of_session, &cause) != OK)
 		return damaged(why);
 	out->suid = (unsigned int)suid;
 	TRY(get_texts(top, "labels", &out->labels, why));

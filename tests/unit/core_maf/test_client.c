@@ -112,15 +112,46 @@ static void update_changes_what_is_sent(void **state)
 	maf_client_update(w->maf, &ae, id, &change, on_client, w);
 	settled(w, OK);
 	assert_int_equal(w->expires_s, T0 + 5 * DAY);
+	enter(w, &ae, &c, OK);
+	assert_int_equal(w->expires_s, T0 + 5 * DAY);
 	assert_int_equal(w->labels, 2);
 	change = (struct maf_client){.has_labels = true};
 	maf_client_update(w->maf, &ae, id, &change, on_client, w);
 	settled(w, OK);
+	enter(w, &ae, &c, OK);
 	assert_int_equal(w->expires_s, T0 + 5 * DAY);
 	assert_int_equal(w->labels, 0);
 	change = (struct maf_client){0};
 	maf_client_update(w->maf, &ae, id, &change, on_client, w);
 	settled(w, ERR_SYNTAX);
+}
+
+/* TS-0003 8.8.2.5 */
+static void answer_to_an_update_holds_what_was_sent_and_a_new_kmid(void **state)
+{
+	struct world *w = *state;
+	const struct maf_client c = asking(T0 + DAY);
+	struct maf_client change = {.expires_s = T0 + 5 * DAY};
+	struct maf_peer again = ae;
+	char id[64];
+
+	enter(w, &ae, &c, OK);
+	memcpy(id, w->id, sizeof(id));
+	maf_client_update(w->maf, &ae, id, &change, on_client, w);
+	settled(w, OK);
+	assert_true(w->gave && w->expires_s == T0 + 5 * DAY && w->labels == 0);
+	assert_string_equal(w->id, "");
+	assert_string_equal(w->source, "");
+	assert_string_equal(w->admin, "");
+	assert_string_equal(w->key_id, "");
+	again.key_id = "km2@maf.example.com";
+	change = (struct maf_client){.has_labels = true, .labels = {.items = {"pump"}, .n = 1}};
+	for (int i = 0; i < 2; i++) {
+		maf_client_update(w->maf, &again, id, &change, on_client, w);
+		settled(w, OK);
+		assert_string_equal(w->key_id, i == 0 ? "km2@maf.example.com" : "");
+		assert_true(w->expires_s == 0 && w->labels == 1);
+	}
 }
 
 static void only_the_client_itself_finds_its_registration(void **state)
@@ -169,6 +200,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(stakeholder_must_be_a_host_name, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(number_of_registrations_is_bounded, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(update_changes_what_is_sent, world_setup, world_teardown),
+		cmocka_unit_test_setup_teardown(answer_to_an_update_holds_what_was_sent_and_a_new_kmid, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(only_the_client_itself_finds_its_registration, world_setup, world_teardown),
 		cmocka_unit_test_setup_teardown(largest_registration_fits_and_one_more_octet_does_not, world_setup, world_teardown),
 	};

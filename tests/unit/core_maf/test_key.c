@@ -202,6 +202,75 @@ static void removed_key_is_gone(void **state)
 	fetch_as(w, &cse, id, ERR_NOT_FOUND);
 }
 
+/* TS-0003 8.8.2.8 */
+static void answer_to_an_update_holds_what_was_sent(void **state)
+{
+	struct world *w = *state;
+	const struct maf_key k = asking();
+	struct maf_key change = {.expires_s = T0 + 2 * DAY};
+	char id[64];
+
+	enter(w, &k, OK);
+	memcpy(id, w->id, sizeof(id));
+	maf_key_update(w->maf, &ae, id, &change, on_key, w);
+	settled(w, OK);
+	assert_true(w->gave && w->expires_s == T0 + 2 * DAY && w->targets == 0 && w->labels == 0 && w->suid == 0);
+	assert_string_equal(w->id, "");
+	assert_string_equal(w->source, "");
+	change = (struct maf_key){.has_targets = true, .targets = {.items = {"cse3.example.com"}, .n = 1}, .has_labels = true,
+		.labels = {.items = {"a", "b"}, .n = 2}};
+	maf_key_update(w->maf, &ae, id, &change, on_key, w);
+	settled(w, OK);
+	assert_true(w->expires_s == 0 && w->targets == 1 && w->labels == 2);
+}
+
+static void removed_key_of_a_session_is_not_given_again_in_it(void **state)
+{
+	struct world *w = *state;
+	const struct maf_key k = asking();
+	char id[64];
+
+	enter(w, &k, OK);
+	memcpy(id, w->id, sizeof(id));
+	maf_key_remove(w->maf, &ae, id, on_key, w);
+	settled(w, OK);
+	enter(w, &k, ERR_CONFLICT);
+	assert_int_equal(w->code, CODE_MAF_KEY_TAKEN);
+	fetch_as(w, &cse, id, ERR_NOT_FOUND);
+	maf_key_update(w->maf, &ae, id, &(struct maf_key){.expires_s = T0 + 2 * DAY}, on_key, w);
+	settled(w, ERR_NOT_FOUND);
+	maf_key_remove(w->maf, &ae, id, on_key, w);
+	settled(w, ERR_NOT_FOUND);
+	/* and one that is over, before it is erased */
+	exported[0] = 0xAA;
+	enter(w, &k, OK);
+	w->now_s = T0 + DAY;
+	struct maf_key later = k;
+	later.expires_s = T0 + 2 * DAY;
+	enter(w, &later, ERR_CONFLICT);
+}
+
+static void removed_keys_are_remembered_up_to_a_bound_and_take_no_room(void **state)
+{
+	struct world *w = *state;
+	struct maf_key k = asking();
+
+	for (int i = 0; i <= MAF_USED_MAX; i++) {
+		exported[0] = (uint8_t)i;
+		enter(w, &k, OK);
+		maf_key_remove(w->maf, &ae, w->id, on_key, w);
+		settled(w, OK);
+		w->now_s++;
+	}
+	exported[0] = 1;
+	enter(w, &k, ERR_CONFLICT);
+	exported[0] = 0; /* the oldest of one too many is forgotten */
+	enter(w, &k, OK);
+	k.value = km_of(1);
+	for (int i = 1; i <= MAF_KEYS_MAX; i++)
+		enter(w, &k, i < MAF_KEYS_MAX ? OK : ERR_LIMIT);
+}
+
 static void no_event_holds_a_key(void **state)
 {
 	struct world *w = *state;
@@ -229,6 +298,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(number_of_keys_is_bounded, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(update_moves_the_right_to_other_targets, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(removed_key_is_gone, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(answer_to_an_update_holds_what_was_sent, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(removed_key_of_a_session_is_not_given_again_in_it, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(removed_keys_are_remembered_up_to_a_bound_and_take_no_room, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(no_event_holds_a_key, setup, world_teardown),
 	};
 
