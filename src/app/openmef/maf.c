@@ -304,7 +304,7 @@ static void tell(const struct cli *cli, const struct maf_making *m)
 	cli_say(cli, "  Its MEF              %s  (where it is the enrolee %s)\n", m->maf.mefs.items[0].value, m->fqdn);
 	cli_say(cli, "  Configuration        %s/openmef.conf\n", m->dir);
 	cli_say(cli, "  Master key           %s/secret/master.key  (back it up; without it no key can be read)\n", m->dir);
-	cli_say(cli, "\nNext: name it in the preferences of its enrolees, in the MEF's directory:\n");
+	cli_say(cli, "\nNext, in the MEF's directory: name it in the preferences of its enrolees (`openmef prefs set`, or `enrolee add --maf`):\n");
 	cli_say(cli, "  {\"mafs\": [{\"fqdn\": \"%s\", \"uri\": \"https://%s%s\", \"credential\": \"symmetricKey\", \"usages\": [32]}]}\n", m->fqdn,
 		m->fqdn, colon_port(port, colon));
 	if (port == 0)
