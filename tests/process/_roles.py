@@ -71,7 +71,8 @@ class Role:
 			for i, fd in enumerate(given):
 				os.dup2(fd, 3 + i)
 
-		env = dict(os.environ, OPENMEF_ROLE_CONF=str(s.dir / "openmef.conf"), OPENMEF_ROLE_LISTEN=",".join(k for _, k in listen))
+		env = dict(os.environ, OPENMEF_ROLE_CONF=str(s.dir / "openmef.conf"), OPENMEF_ROLE_LISTEN=",".join(k for _, k in listen),
+			OPENMEF_ROLE_HTTPS="0")
 		self.log = open(s.root / "roles.log", "ab")
 		self.process = subprocess.Popen(["openmef", word, "0"], executable=str(s.binary), preexec_fn=place, close_fds=False,
 			env=env, stderr=self.log, cwd=s.dir)

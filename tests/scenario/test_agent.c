@@ -23,7 +23,7 @@ struct pipe {
 };
 
 struct device {
-	struct mef *m;
+	struct mef_site *m;
 	struct key *factory_key, *tls_key;
 	struct key *key;     /* in force */
 	struct key *pending; /* of the request under way */
@@ -59,7 +59,7 @@ static void must_pem(struct buf *out, const struct buf *der)
 	assert_int_equal(cert_write_pem(buf_span(der), out, &why), OK);
 }
 
-static void device_make(struct mef *m, const char *serial_number, struct device *d)
+static void device_make(struct mef_site *m, const char *serial_number, struct device *d)
 {
 	d->m = m;
 	d->factory_key = mef_key();
@@ -254,7 +254,7 @@ static bool names_host(const struct cert *c, const char *host)
 /* seed 001 8.3.Z.2.2: the three steps */
 static void a_fresh_device_gets_its_first_certificate(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf ca_pem OWNED_BUF = BUF(MEF_DER_MAX);
 
@@ -285,7 +285,7 @@ static void the_plain_label_enrols_too(void **state)
 /* RFC 7030 4.2.2 */
 static void a_renewal_brings_a_new_key_under_the_same_names(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf first OWNED_BUF = BUF(MEF_DER_MAX);
 	struct cert old = {0};
@@ -307,7 +307,7 @@ static void a_renewal_brings_a_new_key_under_the_same_names(void **state)
 
 static void the_key_is_reused_where_the_mef_admits_it(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 
 	device_make(m, "SN-1", &d);
@@ -325,7 +325,7 @@ static void the_key_is_reused_where_the_mef_admits_it(void **state)
 
 static void a_run_that_lost_a_message_succeeds_when_run_again(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 
 	for (unsigned int n = 1; n <= 6; n++) {
 		struct device d OWNED_DEVICE = {0};
@@ -351,7 +351,7 @@ static void a_run_that_lost_a_message_succeeds_when_run_again(void **state)
 /* RFC 7030 4.2.3: a repeated request is the same request: one challenge, one certificate */
 static void a_request_that_arrives_twice_yields_one_certificate(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 
 	device_make(m, "SN-1", &d);
@@ -363,7 +363,7 @@ static void a_request_that_arrives_twice_yields_one_certificate(void **state)
 
 static void a_busy_mef_is_waited_for(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	static const unsigned int statuses[] = {202, 503};
 
 	for (size_t i = 0; i < 2; i++) {
@@ -400,7 +400,7 @@ static void no_wait_is_longer_than_a_day(void **state)
 
 static void patience_ends_one_past_the_bound(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 
 	device_make(m, "SN-1", &d);
@@ -414,7 +414,7 @@ static void patience_ends_one_past_the_bound(void **state)
 
 static void an_expired_challenge_is_replaced_by_one_fresh_one(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 
 	device_make(m, "SN-1", &d);
@@ -432,7 +432,7 @@ static void an_expired_challenge_is_replaced_by_one_fresh_one(void **state)
 /* Each wait is longer than a challenge lives, and ends the TLS session that the label binds it to. */
 static void a_request_that_waits_for_a_person_outlives_its_challenges(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 
 	device_make(m, "SN-1", &d);
@@ -470,7 +470,7 @@ static void an_unregistered_device_is_shown_the_reason_of_the_mef(void **state)
 /* Certificates of three days, renewed every two, for a year; every 30 days the pipe loses the answer. */
 static void a_year_of_renewals_changes_nothing_but_keys_and_dates(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf anchors OWNED_BUF = BUF(64 * 1024);
 	uint64_t lost = 0;
@@ -501,7 +501,7 @@ static void a_year_of_renewals_changes_nothing_but_keys_and_dates(void **state)
 /* The anchors that vouch for the MEF's TLS certificate are kept, once, however often the device renews. */
 static void anchors_of_a_foreign_tls_certificate_do_not_pile_up(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf both OWNED_BUF = BUF(64 * 1024);
 	struct buf other OWNED_BUF = BUF(MEF_DER_MAX);

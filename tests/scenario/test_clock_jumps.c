@@ -11,7 +11,7 @@ static const char enrol_path[] = "/.well-known/est/onem2m/simpleenroll";
 static const char renew_path[] = "/.well-known/est/simplereenroll";
 
 struct device {
-	struct mef *m;
+	struct mef_site *m;
 	struct key *factory_key, *key;
 	struct buf leaf, csr, cert;
 	struct peer peer;
@@ -22,7 +22,7 @@ static int setup(void **state)
 {
 	if (mef_setup(state) != 0)
 		return -1;
-	((struct mef *)*state)->now_s = T_S;
+	((struct mef_site *)*state)->now_s = T_S;
 	return 0;
 }
 
@@ -37,7 +37,7 @@ static void device_fini(struct device *d)
 
 #define OWNED_DEVICE __attribute__((cleanup(device_fini)))
 
-static void device_make(struct mef *m, struct device *d)
+static void device_make(struct mef_site *m, struct device *d)
 {
 	*d = (struct device){.m = m, .factory_key = mef_key(), .key = mef_key()};
 	d->leaf = d->csr = d->cert = BUF(MEF_DER_MAX);
@@ -109,7 +109,7 @@ static struct cert expect_issued(struct device *d)
 }
 
 /* Times of events may go back; their chain does not break. */
-static void expect_whole_audit(struct mef *m)
+static void expect_whole_audit(struct mef_site *m)
 {
 	struct audit_report report = {0};
 	struct why why = {0};
@@ -122,7 +122,7 @@ static void expect_whole_audit(struct mef *m)
 /* TS-0003 8.3.6.2: the challenge is short-lived, whatever the clock does */
 static void a_clock_that_jumps_ahead_ends_the_challenge(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 
 	device_make(m, &d);
@@ -137,7 +137,7 @@ static void a_clock_that_jumps_ahead_ends_the_challenge(void **state)
 
 static void ten_years_ahead_nobody_is_valid_and_the_way_back_is_open(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 
 	device_make(m, &d);
@@ -153,7 +153,7 @@ static void ten_years_ahead_nobody_is_valid_and_the_way_back_is_open(void **stat
 
 static void a_clock_that_jumps_back_ends_the_challenge_too(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 
 	device_make(m, &d);
@@ -169,7 +169,7 @@ static void a_clock_that_jumps_back_ends_the_challenge_too(void **state)
 
 static void a_clock_that_is_set_back_by_a_second_harms_nobody(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 
 	device_make(m, &d);
@@ -181,7 +181,7 @@ static void a_clock_that_is_set_back_by_a_second_harms_nobody(void **state)
 /* RFC 5280 4.1.2.5: a certificate from the future is not valid yet; its holder has done nothing wrong */
 static void what_was_issued_before_a_jump_back_is_good_again_later(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct got g OWNED_GOT = {0};
 
@@ -212,7 +212,7 @@ static void on_published(void *arg, enum err err, uint64_t number, const struct 
 	*(uint64_t *)arg = number;
 }
 
-static uint64_t publish(struct mef *m, const struct crl_rules *rules)
+static uint64_t publish(struct mef_site *m, const struct crl_rules *rules)
 {
 	const struct crl_env env = {.store = m->store, .batch = m->batch, .issuer = &m->issuer.issuer, .rules = *rules};
 	uint64_t number = 0;
@@ -222,7 +222,7 @@ static uint64_t publish(struct mef *m, const struct crl_rules *rules)
 	return number;
 }
 
-static int64_t due_in_s(struct mef *m, const struct crl_rules *rules)
+static int64_t due_in_s(struct mef_site *m, const struct crl_rules *rules)
 {
 	struct why why = {0};
 	int64_t wait_s = -1;
@@ -236,7 +236,7 @@ static void a_crl_follows_every_jump(void **state)
 {
 	static const int64_t jumps_s[] = {-MEF_YEAR_S, MEF_YEAR_S, 4LL * MEF_YEAR_S, -3LL * MEF_YEAR_S};
 	const struct crl_rules rules = {.lifetime_s = WEEK_S, .overlap_s = DAY_S};
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 
 	assert_int_equal(publish(m, &rules), 1);
 	assert_int_equal(due_in_s(m, &rules), WEEK_S - DAY_S);

@@ -74,28 +74,14 @@ static void answer(struct flow *f)
 		tell(f, err, &why);
 }
 
-static const char *kind_of_event(enum err err)
+static enum err write_failure(struct flow *f, struct why *why)
 {
-	return err <= ERR_PENDING ? "enrol.refused" : "enrol.failed";
-}
-
-static enum err audit_failure(struct flow *f, struct why *why)
-{
-	char detail[WHY_TEXT_MAX + WHY_CLAUSE_MAX + 4];
-	const char *open = f->why.clause[0] ? " (" : "";
-	const char *shut = f->why.clause[0] ? ")" : "";
-
-	snprintf(detail, sizeof(detail), "%s%s%s%s", f->why.text, open, f->why.clause, shut);
-	const struct audit_event event = {.what = kind_of_event(f->err),
+	const struct audit_event event = {.what = f->err <= ERR_PENDING ? "enrol.refused" : "enrol.failed",
 		.enrolee_id = f->enrolee_id,
 		.peer = f->address,
-		.actor = "mef",
-		.code = (int)f->why.code,
-		.detail = detail};
-	TRY(batch_enter(f->env.batch, why));
-	enum err err = audit_write(f->env.store, &event, clock_unix_s(f->env.clock), why);
-	enum err left = batch_leave(f->env.batch, err == OK, why);
-	return err != OK ? err : left;
+		.actor = "mef"};
+
+	return audit_failure(f->env.store, f->env.batch, event, &f->why, clock_unix_s(f->env.clock), why);
 }
 
 /* The end of everything that did not work, its reason in f->why. */
@@ -108,7 +94,7 @@ static void fail(struct flow *f, enum err err)
 		tell(f, err, &f->why);
 		return;
 	}
-	err = audit_failure(f, &why);
+	err = write_failure(f, &why);
 	if (err != OK)
 		tell(f, err, &why);
 	else

@@ -3,8 +3,6 @@
 #include "base/mem.h"
 #include "core/registry/audit.h"
 
-#include <stdio.h>
-
 static void end(struct flow *f, enum err err, const struct why *why)
 {
 	f->tell(f, err, why);
@@ -31,11 +29,6 @@ static void answer(struct flow *f)
 		end(f, err, &why);
 }
 
-static enum err audit(struct flow *f, const struct audit_event *event, struct why *why)
-{
-	return audit_write(f->env.store, event, f->now_s, why);
-}
-
 enum err flow_audit(struct flow *f, const char *what, const char *enrolee_id, const char *detail)
 {
 	const struct audit_event event = {.what = what,
@@ -44,26 +37,18 @@ enum err flow_audit(struct flow *f, const char *what, const char *enrolee_id, co
 		.actor = "mef",
 		.detail = detail};
 
-	return audit(f, &event, &f->why);
+	return audit_write(f->env.store, &event, f->now_s, &f->why);
 }
 
-static enum err audit_failure(struct flow *f, struct why *why)
+static enum err write_failure(struct flow *f, struct why *why)
 {
-	char text[WHY_TEXT_MAX + WHY_CLAUSE_MAX + 4];
-	const char *open = f->why.clause[0] ? " (" : "";
-	const char *shut = f->why.clause[0] ? ")" : "";
-
-	snprintf(text, sizeof(text), "%s%s%s%s", f->why.text, open, f->why.clause, shut);
 	const struct audit_event event = {.what = f->err <= ERR_PENDING ? f->refused : f->failed,
 		.enrolee_id = f->client->enrolee.id,
 		.peer = f->address,
 		.actor = "mef",
-		.code = (int)f->why.code,
-		.detail = f->detail[0] ? f->detail : text};
-	TRY(batch_enter(f->env.batch, why));
-	enum err err = audit(f, &event, why);
-	enum err left = batch_leave(f->env.batch, err == OK, why);
-	return err != OK ? err : left;
+		.detail = f->detail};
+
+	return audit_failure(f->env.store, f->env.batch, event, &f->why, f->now_s, why);
 }
 
 static void fail(struct flow *f, enum err err)
@@ -75,7 +60,7 @@ static void fail(struct flow *f, enum err err)
 		end(f, err, &f->why);
 		return;
 	}
-	err = audit_failure(f, &why);
+	err = write_failure(f, &why);
 	if (err != OK)
 		end(f, err, &why);
 	else

@@ -252,11 +252,9 @@ enum err register_token_remove(struct store *store, const char *id, int64_t now_
 	return tell(store, "token.removed", s.owner, "operator", detail, now_s, why);
 }
 
-enum err token_hash(struct span token, uint8_t out[32], struct why *why)
+/* What counts of a token as people type it. */
+static enum err write_significant(struct span token, struct buf *out, struct why *why)
 {
-	char text[TOKEN_CHARS_MAX];
-	size_t n = 0;
-
 	for (size_t i = 0; i < token.n; i++) {
 		uint8_t c = token.p[i];
 		if (c == ' ' || c == '-')
@@ -266,15 +264,22 @@ enum err token_hash(struct span token, uint8_t out[32], struct why *why)
 			return WHY(why, TOKEN_FORM, "",
 				"token: want letters and digits, have octet 0x%02X at place %zu", c,
 				i);
-		if (n == sizeof(text))
+		if (out->n == TOKEN_CHARS_MAX)
 			return WHY(why, TOKEN_FORM, "", "token: want at most %d letters and digits",
 				TOKEN_CHARS_MAX);
-		text[n++] = (char)(small ? c - 'a' + 'A' : c);
+		buf_put_u8(out, small ? (uint8_t)(c - 'a' + 'A') : c);
 	}
-	if (n == 0)
+	return buf_check(out, "token", why);
+}
+
+enum err token_hash(struct span token, uint8_t out[32], struct why *why)
+{
+	struct buf text __attribute__((cleanup(buf_fini_wipe))) = BUF(TOKEN_CHARS_MAX);
+
+	TRY(write_significant(token, &text, why));
+	if (text.n == 0)
 		return WHY(why, TOKEN_FORM, "", "token: want letters and digits, have none");
-	digest_sha256(span_of(text, n), out);
-	mem_wipe(text, sizeof(text));
+	digest_sha256(buf_span(&text), out);
 	return OK;
 }
 

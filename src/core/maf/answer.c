@@ -28,17 +28,14 @@ static void on_durable(void *arg, enum err err, const struct why *why)
 		answer_tell(a, a->why.kind, &a->why);
 }
 
-static enum err audit(struct maf *m, const struct operation *op, const struct answer *a, const struct why *refusal,
-	int64_t now_s, struct why *why)
+static enum err audit(struct maf *m, const struct operation *op, const struct answer *a, int64_t now_s, struct why *why)
 {
-	const char *id = op->id ? op->id : a->client_done ? a->client.id : a->key.relative_id;
 	const struct audit_event event = {
-		.what = refusal ? "maf.refused" : op->event,
+		.what = op->event,
 		.enrolee_id = op->peer->id,
 		.peer = op->peer->address,
 		.actor = "maf",
-		.code = refusal ? (int)refusal->code : 0,
-		.detail = refusal ? refusal->text : id,
+		.detail = op->id ? op->id : a->client_done ? a->client.id : a->key.relative_id,
 	};
 
 	return audit_write(m->env.store, &event, now_s, why);
@@ -50,18 +47,22 @@ static enum err perform(struct maf *m, const struct operation *op, int64_t now_s
 	TRY(batch_enter(m->env.batch, why));
 	enum err err = op->work(m, op, now_s, a, why);
 	if (err == OK)
-		err = audit(m, op, a, NULL, now_s, why);
+		err = audit(m, op, a, now_s, why);
 	enum err left = batch_leave(m->env.batch, err == OK, why);
 	return err != OK ? err : left;
 }
 
 /* Who is refused is known: its handshake proved it. */
-static enum err record_refusal(struct maf *m, const struct operation *op, const struct answer *a, int64_t now_s, struct why *why)
+static enum err record_refusal(struct maf *m, const struct operation *op, const struct why *refusal, int64_t now_s, struct why *why)
 {
-	TRY(batch_enter(m->env.batch, why));
-	enum err err = audit(m, op, a, &a->why, now_s, why);
-	enum err left = batch_leave(m->env.batch, err == OK, why);
-	return err != OK ? err : left;
+	const struct audit_event event = {
+		.what = "maf.refused",
+		.enrolee_id = op->peer->id,
+		.peer = op->peer->address,
+		.actor = "maf",
+	};
+
+	return audit_failure(m->env.store, m->env.batch, event, refusal, now_s, why);
 }
 
 static enum err settle(struct maf *m, const struct operation *op, struct answer *a, struct why *why)
@@ -74,7 +75,7 @@ static enum err settle(struct maf *m, const struct operation *op, struct answer 
 		return err;
 	}
 	if (err != OK)
-		TRY(record_refusal(m, op, a, now_s, why));
+		TRY(record_refusal(m, op, &a->why, now_s, why));
 	return batch_defer(m->env.batch, on_durable, a, why);
 }
 

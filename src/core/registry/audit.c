@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "pki/digest.h"
 
+#include <stdio.h>
+
 enum { PAGE_ROWS = 500 };
 
 static void chain_hash(const uint8_t prev[32], uint64_t seq, int64_t time_s, const char *event, uint8_t out[32])
@@ -70,6 +72,23 @@ enum err audit_write(struct store *store, const struct audit_event *event, int64
 	row.seq++;
 	chain_hash(row.prev, row.seq, row.time_s, row.event, row.hash);
 	return store->ops->audit_add(store->self, &row, why);
+}
+
+enum err audit_failure(struct store *store, struct batch *batch, struct audit_event event, const struct why *cause,
+	int64_t now_s, struct why *why)
+{
+	char text[WHY_TEXT_MAX + WHY_CLAUSE_MAX + 4];
+	const char *open = cause->clause[0] ? " (" : "";
+	const char *shut = cause->clause[0] ? ")" : "";
+
+	snprintf(text, sizeof(text), "%s%s%s%s", cause->text, open, cause->clause, shut);
+	event.code = (int)cause->code;
+	if (!event.detail || !event.detail[0])
+		event.detail = text;
+	TRY(batch_enter(batch, why));
+	enum err err = audit_write(store, &event, now_s, why);
+	enum err left = batch_leave(batch, err == OK, why);
+	return err != OK ? err : left;
 }
 
 struct walk {

@@ -3,6 +3,7 @@
  * The audit log: each event is a JSON object, chained by hash = SHA-256(prev || seq || time || event),
  * seq and time as 64-bit big-endian. Written in the same transaction as what it tells of.
  */
+#include "core/registry/batch.h"
 #include "port/store.h"
 
 /* Longer texts are cut and end in "..."; escaped sixfold all of them fit in STORE_EVENT_MAX. */
@@ -22,6 +23,12 @@ struct audit_event {
 };
 
 MUST_CHECK enum err audit_write(struct store *store, const struct audit_event *event, int64_t now_s, struct why *why);
+/*
+ * What did not work, in a turn of the batch of its own: the work's was rolled back. code is the cause's, and so is
+ * detail, with its clause, where event has none.
+ */
+MUST_CHECK enum err audit_failure(struct store *store, struct batch *batch, struct audit_event event,
+	const struct why *cause, int64_t now_s, struct why *why);
 struct audit_report {
 	uint64_t rows;
 	uint64_t bad_seq; /* 0: the chain holds */

@@ -26,7 +26,7 @@
 
 enum { MEF_NOW_S = 1800000000, MEF_YEAR_S = 31536000, MEF_TTL_S = 300, MEF_DER_MAX = 16384 };
 
-struct mef {
+struct mef_site {
 	int64_t now_s;
 	uint64_t random_n;
 	struct clock clock;
@@ -66,12 +66,12 @@ static inline void got_fini(struct got *g)
 
 static inline int64_t mef_unix_s(void *self)
 {
-	return ((struct mef *)self)->now_s;
+	return ((struct mef_site *)self)->now_s;
 }
 
 static inline enum err mef_fill(void *self, uint8_t *out, size_t n, struct why *why)
 {
-	struct mef *m = self;
+	struct mef_site *m = self;
 	(void)why;
 
 	for (size_t i = 0; i < n; i++) {
@@ -85,7 +85,7 @@ static inline enum err mef_fill(void *self, uint8_t *out, size_t n, struct why *
 
 static inline void mef_fault(void *arg, const struct why *why)
 {
-	struct mef *m = arg;
+	struct mef_site *m = arg;
 
 	m->fault = *why;
 	m->faults++;
@@ -93,7 +93,7 @@ static inline void mef_fault(void *arg, const struct why *why)
 
 static inline void mef_stranger(void *arg, const char *address, const struct why *why)
 {
-	struct mef *m = arg;
+	struct mef_site *m = arg;
 
 	assert_non_null(address);
 	m->stranger = *why;
@@ -110,7 +110,7 @@ static inline struct key *mef_key(void)
 }
 
 /* A certificate with CN and serialNumber; issuer NULL: self-signed CA. */
-static inline void mef_cert(struct mef *m, const char *cn, const char *serial_number, const struct key *subject_key,
+static inline void mef_cert(struct mef_site *m, const char *cn, const char *serial_number, const struct key *subject_key,
 	const struct key *signer, const struct buf *issuer_der, struct buf *out)
 {
 	struct buf name OWNED_BUF = BUF(NAME_DER_MAX);
@@ -142,7 +142,7 @@ static inline void mef_cert(struct mef *m, const char *cn, const char *serial_nu
 		fail_msg("certificate of %s: %s", cn, why.text);
 }
 
-static inline struct est_label *mef_label(struct mef *m, const char *name, enum challenge_mode mode, bool bind_tls)
+static inline struct est_label *mef_label(struct mef_site *m, const char *name, enum challenge_mode mode, bool bind_tls)
 {
 	struct est_label *l = &m->labels.items[m->labels.n++];
 
@@ -159,7 +159,7 @@ static inline struct est_label *mef_label(struct mef *m, const char *name, enum 
 	return l;
 }
 
-static inline void mef_profile(struct mef *m)
+static inline void mef_profile(struct mef_site *m)
 {
 	struct profile *p = &m->profiles.items[m->profiles.n++];
 
@@ -174,7 +174,7 @@ static inline void mef_profile(struct mef *m)
 	p->san_required = true;
 }
 
-static inline void mef_enrolee(struct mef *m, const char *id, const char *entity_id, const char *serial_number)
+static inline void mef_enrolee(struct mef_site *m, const char *id, const char *entity_id, const char *serial_number)
 {
 	const struct enrolee e = {.id = id, .entity_type = ENTITY_FQDN, .entity_id = entity_id,
 		.state = ENROLEE_ENABLED, .label = "", .profile = ""};
@@ -188,7 +188,7 @@ static inline void mef_enrolee(struct mef *m, const char *id, const char *entity
 	assert_int_equal(m->store->ops->commit(m->store->self, &why), OK);
 }
 
-static inline void mef_pki(struct mef *m)
+static inline void mef_pki(struct mef_site *m)
 {
 	struct why why = {0};
 
@@ -207,7 +207,7 @@ static inline void mef_pki(struct mef *m)
 
 static inline int mef_setup(void **state)
 {
-	struct mef *m = mem_alloc(sizeof(*m));
+	struct mef_site *m = mem_alloc(sizeof(*m));
 
 	assert_non_null(m);
 	m->now_s = MEF_NOW_S;
@@ -243,7 +243,7 @@ static inline int mef_setup(void **state)
 
 static inline int mef_teardown(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 
 	batch_free(m->batch);
 	m->store->ops->free(m->store->self);
@@ -271,7 +271,7 @@ static inline void mef_take_reply(void *arg, const struct reply *reply)
 }
 
 /* One call and its commit; exactly one reply. */
-static inline void mef_call(struct mef *m, const struct call *call, struct got *g)
+static inline void mef_call(struct mef_site *m, const struct call *call, struct got *g)
 {
 	got_fini(g);
 	*g = (struct got){0};
@@ -287,7 +287,7 @@ static inline struct peer mef_anonymous(void)
 		.address = "127.0.0.1"};
 }
 
-static inline struct peer mef_peer(const struct mef *m, enum peer_trust trust, const struct buf *leaf)
+static inline struct peer mef_peer(const struct mef_site *m, enum peer_trust trust, const struct buf *leaf)
 {
 	struct peer p = mef_anonymous();
 
@@ -297,14 +297,14 @@ static inline struct peer mef_peer(const struct mef *m, enum peer_trust trust, c
 	return p;
 }
 
-static inline void mef_get(struct mef *m, const char *path, const struct peer *peer, struct got *g)
+static inline void mef_get(struct mef_site *m, const char *path, const struct peer *peer, struct got *g)
 {
 	const struct call call = {.method = CALL_GET, .path = span_text(path), .peer = *peer};
 
 	mef_call(m, &call, g);
 }
 
-static inline void mef_post(struct mef *m, const char *path, const struct peer *peer, struct span body, struct got *g)
+static inline void mef_post(struct mef_site *m, const char *path, const struct peer *peer, struct span body, struct got *g)
 {
 	const struct call call = {.method = CALL_POST, .path = span_text(path),
 		.media_type = span_text("application/pkcs10"), .body = body, .peer = *peer};
@@ -323,7 +323,7 @@ static inline void expect_refusal(struct got *g, unsigned int status, enum code 
 	assert_string_equal(g->media_type, "text/plain; charset=utf-8");
 }
 
-static inline struct store_counts mef_counts(struct mef *m)
+static inline struct store_counts mef_counts(struct mef_site *m)
 {
 	struct store_counts c = {0};
 	struct why why = {0};
@@ -346,7 +346,7 @@ static inline enum err mef_keep_event(void *arg, const struct audit_row *row, st
 }
 
 /* The newest audit event holds this text. */
-static inline void expect_audit(struct mef *m, const char *text)
+static inline void expect_audit(struct mef_site *m, const char *text)
 {
 	struct mef_audit last = {0};
 	struct why why = {0};

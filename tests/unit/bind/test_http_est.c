@@ -23,7 +23,7 @@ static void device_fini(struct device *d)
 
 #define OWNED_DEVICE __attribute__((cleanup(device_fini)))
 
-static void device_make(struct mef *m, const char *serial_number, struct device *d)
+static void device_make(struct mef_site *m, const char *serial_number, struct device *d)
 {
 	d->factory_key = mef_key();
 	d->key = mef_key();
@@ -33,7 +33,7 @@ static void device_make(struct mef *m, const char *serial_number, struct device 
 }
 
 /* What the server said, decoded; spans of `attrs` point into `der`. */
-static void fetch_attrs(struct mef *m, const char *path, const struct peer *peer, struct buf *der, struct est_attrs *attrs)
+static void fetch_attrs(struct mef_site *m, const char *path, const struct peer *peer, struct buf *der, struct est_attrs *attrs)
 {
 	struct got g OWNED_GOT = {0};
 	struct why why = {0};
@@ -71,7 +71,7 @@ static void csr_for(const struct key *key, const struct est_attrs *attrs, struct
 }
 
 /* A GET of csrattrs and the request that obeys it. */
-static void obey(struct mef *m, const char *path, const struct device *d, struct buf *csr)
+static void obey(struct mef_site *m, const char *path, const struct device *d, struct buf *csr)
 {
 	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 	struct est_attrs attrs = {0};
@@ -80,7 +80,7 @@ static void obey(struct mef *m, const char *path, const struct device *d, struct
 	csr_for(d->key, &attrs, csr);
 }
 
-static void post_der(struct mef *m, const char *path, const struct peer *peer, const struct buf *der, struct got *g)
+static void post_der(struct mef_site *m, const char *path, const struct peer *peer, const struct buf *der, struct got *g)
 {
 	struct buf text OWNED_BUF = BUF(CALL_BODY_MAX);
 
@@ -106,7 +106,7 @@ static void read_cert(struct got *g, struct buf *out)
 }
 
 /* Refused, with this code; nothing was issued and the audit log says why. */
-static void expect_refused(struct mef *m, struct got *g, unsigned int status, enum code code, uint64_t issued)
+static void expect_refused(struct mef_site *m, struct got *g, unsigned int status, enum code code, uint64_t issued)
 {
 	char text[32];
 
@@ -118,7 +118,7 @@ static void expect_refused(struct mef *m, struct got *g, unsigned int status, en
 }
 
 /* The same for somebody unknown: told to the log, which is limited, not to the audit log, which stays for ever. */
-static void expect_stranger(struct mef *m, struct got *g, enum code code, unsigned int times)
+static void expect_stranger(struct mef_site *m, struct got *g, enum code code, unsigned int times)
 {
 	expect_refusal(g, 403, code);
 	assert_int_equal(mef_counts(m).issued, 0);
@@ -130,7 +130,7 @@ static void expect_stranger(struct mef *m, struct got *g, enum code code, unsign
 /* TS-0003 8.3.6.2: csrattrs with challenge and identity, then the request that carries both */
 static void a_device_that_obeys_csrattrs_gets_its_certificate(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
@@ -161,7 +161,7 @@ static void a_device_that_obeys_csrattrs_gets_its_certificate(void **state)
 
 static void every_fetch_makes_another_challenge(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf a OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 	struct buf b OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
@@ -175,7 +175,7 @@ static void every_fetch_makes_another_challenge(void **state)
 
 static void a_required_challenge_that_is_missing_is_refused(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
@@ -193,7 +193,7 @@ static void a_required_challenge_that_is_missing_is_refused(void **state)
 /* The plain label does not ask for the echo, but it does look at one that comes. */
 static void a_made_up_challenge_is_refused_under_every_label(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
 	struct got g OWNED_GOT = {0};
@@ -209,7 +209,7 @@ static void a_made_up_challenge_is_refused_under_every_label(void **state)
 
 static void an_expired_challenge_is_refused(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
 	struct got g OWNED_GOT = {0};
@@ -226,7 +226,7 @@ static void an_expired_challenge_is_refused(void **state)
 
 static void another_devices_challenge_is_refused(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device one OWNED_DEVICE = {0};
 	struct device two OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
@@ -242,7 +242,7 @@ static void another_devices_challenge_is_refused(void **state)
 
 static void another_labels_challenge_is_refused(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
 	struct got g OWNED_GOT = {0};
@@ -256,7 +256,7 @@ static void another_labels_challenge_is_refused(void **state)
 /* RFC 9266 3: where the label says so the challenge is good in its own TLS session only */
 static void a_bound_challenge_is_refused_in_another_session(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
 	struct got g OWNED_GOT = {0};
@@ -279,7 +279,7 @@ static void a_bound_challenge_is_refused_in_another_session(void **state)
 /* The onem2m label binds to the client, not to the session: a device may reconnect. */
 static void an_unbound_challenge_survives_a_reconnect(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
 	struct got g OWNED_GOT = {0};
@@ -293,7 +293,7 @@ static void an_unbound_challenge_survives_a_reconnect(void **state)
 
 static void one_challenge_yields_one_certificate(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
@@ -320,7 +320,7 @@ static void one_challenge_yields_one_certificate(void **state)
 /* What `openssl req` and `curl --data-binary` send: PEM, no csrattrs before. */
 static void a_plain_client_enrols_with_pem_and_without_challenge(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
 	struct buf pem OWNED_BUF = BUF(CALL_BODY_MAX);
@@ -341,7 +341,7 @@ static void a_plain_client_enrols_with_pem_and_without_challenge(void **state)
 /* RFC 7030 4.2.2: authenticated by the certificate to be renewed, same subject and names */
 static void a_device_renews_with_the_certificate_it_got(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
 	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
@@ -372,7 +372,7 @@ static void a_device_renews_with_the_certificate_it_got(void **state)
 /* RFC 7030 4.2.2 */
 static void a_factory_certificate_cannot_renew(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
 	struct got g OWNED_GOT = {0};
@@ -386,7 +386,7 @@ static void a_factory_certificate_cannot_renew(void **state)
 /* TS-0003 8.3.6.2 step 3d: the identity in the request is the one that TLS authenticated */
 static void another_identity_is_refused(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device one OWNED_DEVICE = {0};
 	struct device two OWNED_DEVICE = {0};
 	struct buf der1 OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
@@ -408,7 +408,7 @@ static void another_identity_is_refused(void **state)
 /* seed 001 8.3.Z.2.1: never HTTP authentication, so 403 and not 401 (mef_call checks) */
 static void nobody_without_certificate_is_served_a_challenge_or_a_certificate(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
 	struct got g OWNED_GOT = {0};
@@ -427,7 +427,7 @@ static void nobody_without_certificate_is_served_a_challenge_or_a_certificate(vo
 /* RFC 7030 4.5: csrattrs without authentication, as far as it is the same for all */
 static void an_anonymous_client_of_the_plain_label_gets_general_attributes(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 	struct peer anonymous = mef_anonymous();
 	struct est_attrs attrs = {0};
@@ -440,7 +440,7 @@ static void an_anonymous_client_of_the_plain_label_gets_general_attributes(void 
 
 static void an_unregistered_device_is_told_so(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
 	struct got g OWNED_GOT = {0};
@@ -456,7 +456,7 @@ static void an_unregistered_device_is_told_so(void **state)
 
 static void bytes_that_are_no_request_are_refused_and_audited(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct device d OWNED_DEVICE = {0};
 	struct got g OWNED_GOT = {0};
 
@@ -481,7 +481,7 @@ static void stub_issue(void *self, const struct issue_order *order, issue_done d
 }
 
 /* A plain enrolment against an issuer that answers with this kind of failure. */
-static void enrol_with_failing_issuer(struct mef *m, enum err kind, enum code code, struct got *g)
+static void enrol_with_failing_issuer(struct mef_site *m, enum err kind, enum code code, struct got *g)
 {
 	struct stub stub = {.why = {.kind = kind, .code = code, .text = "inner detail"}};
 	struct issuer issuer = {.self = &stub, .issue = stub_issue};
@@ -499,7 +499,7 @@ static void enrol_with_failing_issuer(struct mef *m, enum err kind, enum code co
 
 static void our_own_faults_tell_the_client_no_detail(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct got g OWNED_GOT = {0};
 
 	enrol_with_failing_issuer(m, ERR_SYSTEM, CODE_SYSTEM, &g);
@@ -516,7 +516,7 @@ static void our_own_faults_tell_the_client_no_detail(void **state)
 /* RFC 7030 4.2.3: 202 carries Retry-After */
 static void a_pending_request_is_202_with_a_time_to_come_back(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct got g OWNED_GOT = {0};
 
 	enrol_with_failing_issuer(m, ERR_PENDING, CODE_SYSTEM, &g);
@@ -528,7 +528,7 @@ static void a_pending_request_is_202_with_a_time_to_come_back(void **state)
 /* 415 would send people to the Content-Type; it is the key that does not fit. */
 static void an_unsupported_key_is_a_bad_request(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct got g OWNED_GOT = {0};
 
 	enrol_with_failing_issuer(m, ERR_UNSUPPORTED, CODE_BUG, &g);

@@ -11,7 +11,7 @@
 
 /* The MEF of mef.h with a vault, and two enrolees that hold a Kpm: "dev1" and "dev2". */
 struct world {
-	struct mef *m;
+	struct mef_site *m;
 	struct secret seal_key;
 	struct vault vault;
 	uint8_t exported[2 * M2M_EXPORT_SIZE];

@@ -2,7 +2,7 @@
 
 static const char cacerts_path[] = "/.well-known/est/cacerts";
 
-static void want_status(struct mef *m, enum call_method method, const char *path, const struct peer *peer,
+static void want_status(struct mef_site *m, enum call_method method, const char *path, const struct peer *peer,
 	unsigned int status, enum code code)
 {
 	struct got g OWNED_GOT = {0};
@@ -16,7 +16,7 @@ static void want_status(struct mef *m, enum call_method method, const char *path
 /* RFC 7030 4.1.2, 4.1.3: no authentication, certs-only, base64 */
 static void cacerts_come_to_anybody(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct peer peer = mef_anonymous();
 	struct got g OWNED_GOT = {0};
 	struct buf der OWNED_BUF = BUF(MEF_DER_MAX);
@@ -39,7 +39,7 @@ static void cacerts_come_to_anybody(void **state)
 /* RFC 8951 3.1: line breaks are left to the sender; libest needs them */
 static void libest_gets_lines_of_64_columns(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct got g OWNED_GOT = {0};
 	const struct call call = {.method = CALL_GET, .path = span_text(cacerts_path),
 		.user_agent = span_text("Cisco EST client 1.0"), .peer = mef_anonymous()};
@@ -87,7 +87,7 @@ static void the_wrong_method_is_405(void **state)
 
 static void bodies_that_cannot_be_read_get_their_own_status(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct got g OWNED_GOT = {0};
 	static uint8_t large[CSR_DER_MAX + 1] = {0x30};
 	struct peer peer = mef_anonymous();
@@ -107,7 +107,7 @@ static void bodies_that_cannot_be_read_get_their_own_status(void **state)
 
 static void ca_files_are_served_on_plain_http_too(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct peer plain = {.address = "127.0.0.1"};
 	struct got g OWNED_GOT = {0};
 
@@ -127,7 +127,7 @@ static void ca_files_are_served_on_plain_http_too(void **state)
 /* RFC 5280 4.2.1.13 */
 static void the_crl_is_served_once_it_is_published(void **state)
 {
-	struct mef *m = *state;
+	struct mef_site *m = *state;
 	struct peer plain = {.address = "127.0.0.1"};
 	struct got g OWNED_GOT = {0};
 	struct why why = {0};

@@ -330,6 +330,26 @@ static void writing_outside_a_transaction_fails(void **state)
 	assert_int_not_equal(audit_write(&f->store, &e, NOW, &why), OK);
 }
 
+/* The code comes from the reason, and so does the text where the event has none. */
+static void a_failure_is_told_with_code_reason_and_clause(void **state)
+{
+	struct fixture *f = *state;
+	struct batch *b = batch_new(&f->store);
+	struct audit_event e = {.what = "test.refused", .enrolee_id = "gw7"};
+	struct why cause = {0}, why = {0};
+
+	assert_int_equal(WHY(&cause, TEXT_DATE, "RFC 5280 4.1.2.5", "want a date"), ERR_SYNTAX);
+	assert_int_equal(audit_failure(&f->store, b, e, &cause, NOW, &why), OK);
+	batch_flush(b);
+	assert_non_null(strstr(last_event(f), "\"code\":1011,\"detail\":\"want a date (RFC 5280 4.1.2.5)\""));
+	e.detail = "more than the peer hears";
+	cause.clause[0] = '\0';
+	assert_int_equal(audit_failure(&f->store, b, e, &cause, NOW, &why), OK);
+	batch_flush(b);
+	assert_non_null(strstr(last_event(f), "\"code\":1011,\"detail\":\"more than the peer hears\""));
+	batch_free(b);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -346,6 +366,7 @@ int main(void)
 		TEST(a_missing_a_doubled_and_a_rehashed_row_are_found),
 		TEST(the_rows_before_a_bad_one_are_counted),
 		TEST(writing_outside_a_transaction_fails),
+		TEST(a_failure_is_told_with_code_reason_and_clause),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
