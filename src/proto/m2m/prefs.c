@@ -232,8 +232,8 @@ enum err prefs_write(const struct prefs *p, struct buf *out, struct why *why)
 		message_put_usages(&arena, target, "usages", &p->targets[i].usages);
 	}
 	TRY(doc_write(top, DOC_JSON, out, why));
-	if (out->n - start > PREFS_TEXT_MAX)
-		return WHY(why, PREFS_LIMIT, "", "preferences: want at most %d octets, have %zu", PREFS_TEXT_MAX, out->n - start);
+	if (out->n - start > PREFS_WRITTEN_MAX)
+		return WHY(why, PREFS_LIMIT, "", "preferences: want at most %d octets without blanks, have %zu", PREFS_WRITTEN_MAX, out->n - start);
 	return OK;
 }
 

@@ -12,7 +12,9 @@
 #include "proto/m2m/ids.h"
 #include "proto/m2m/suid.h"
 
-enum { PREFS_MAFS_MAX = 8, PREFS_TARGETS_MAX = 64, PREFS_TEXT_MAX = 16 * 1024, PREFS_URI_MAX = 255, PREFS_LABEL_MAX = 63 };
+enum { PREFS_MAFS_MAX = 8, PREFS_TARGETS_MAX = 64, PREFS_TEXT_MAX = 16 * 1024,
+	PREFS_WRITTEN_MAX = 14 * 1024, /* without blanks: an exchange stores them and 2 KiB more in one row (STORE_KEY_INFO_MAX) */
+	PREFS_URI_MAX = 255, PREFS_LABEL_MAX = 63 };
 
 enum prefs_certificate {
 	PREFS_CERT_NEVER = 1,

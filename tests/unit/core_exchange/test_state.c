@@ -90,6 +90,62 @@ static void has_as_many_steps_and_targets_as_preferences_have(void **state)
 	assert_int_equal(back.targets_n, PREFS_TARGETS_MAX);
 }
 
+/* As long as prefs_write lets them be: eight MAFs of the longest names, and targets for the rest. */
+static void fill(struct prefs *p, char fqdn[M2M_FQDN_MAX + 1], char uri[PREFS_URI_MAX + 1], char id[M2M_ID_MAX + 1],
+	char last[M2M_ID_MAX + 1])
+{
+	struct buf text OWNED_BUF = BUF(64 * 1024);
+	struct why why = {0};
+
+	prefs_defaults(p);
+	memset(fqdn, 'm', M2M_FQDN_MAX);
+	memset(uri, 'u', PREFS_URI_MAX);
+	memset(id, 't', M2M_ID_MAX);
+	for (; p->mafs_n < PREFS_MAFS_MAX; p->mafs_n++)
+		p->mafs[p->mafs_n] = (struct prefs_maf){.fqdn = fqdn, .uri = uri, .credential = MAF_BY_CERTIFICATE,
+			.usages = {.items = {32, 33, 34, 35}, .n = 4}};
+	for (enum err err = OK; err == OK && p->targets_n < PREFS_TARGETS_MAX; p->targets_n++) {
+		p->targets[p->targets_n] = (struct prefs_target){.id = id, .usages = {.items = {22, 23, 24, 25}, .n = 4}};
+		buf_clear(&text);
+		err = prefs_write(p, &text, &why);
+	}
+	assert_int_equal(why.code, CODE_PREFS_LIMIT);
+	memcpy(last, id, M2M_ID_MAX);
+	p->targets[p->targets_n - 1].id = last;
+	for (size_t n = M2M_ID_MAX; why.kind != OK; n--) {
+		last[n] = '\0';
+		if (n == 0) /* not even room for the target around it */
+			p->targets_n--;
+		why_clear(&why);
+		buf_clear(&text);
+		(void)!prefs_write(p, &text, &why);
+	}
+}
+
+/* Preferences that are taken must not make every enrolment fail. */
+static void fits_in_the_store_whatever_the_preferences(void **state)
+{
+	static char fqdn[M2M_FQDN_MAX + 1], uri[PREFS_URI_MAX + 1], id[M2M_ID_MAX + 1], last[M2M_ID_MAX + 1], est[2 * PREFS_URI_MAX + 1], kreid[M2M_KEYID_SIZE];
+	struct arena arena OWNED_ARENA = ARENA(1024 * 1024);
+	struct buf text OWNED_BUF = BUF(64 * 1024);
+	struct state s = {.certificate = true, .maf = true, .required = true, .has_token = true, .kreid = kreid, .at = STATE_STEPS_MAX,
+		.told = STATE_STEPS_MAX - 1, .steps_n = STATE_STEPS_MAX};
+	struct prefs p = {0};
+	struct why why = {0};
+
+	(void)state;
+	fill(&p, fqdn, uri, id, last);
+	memset(est, 'e', sizeof(est) - 1);
+	memset(kreid, 'k', sizeof(kreid) - 1);
+	s.steps[0] = (struct step){.kind = EXCHANGE_CERTIFICATE, .outcome = STEP_DONE, .est_uri = est,
+		.usages = {.items = {40, 41, 42, 43, 44, 45}, .n = 6}};
+	for (size_t i = 0; i < p.mafs_n; i++)
+		s.steps[1 + i] = (struct step){.kind = EXCHANGE_MAF, .outcome = STEP_DONE, .maf = p.mafs[i]};
+	memcpy(s.targets, p.targets, sizeof(s.targets));
+	s.targets_n = p.targets_n;
+	good(state_write(&s, &arena, &text, &why), &why);
+}
+
 static enum err write_long(size_t extra)
 {
 	struct arena arena OWNED_ARENA = ARENA(1024 * 1024);
@@ -169,6 +225,7 @@ int main(void)
 		cmocka_unit_test(is_read_as_it_was_written),
 		cmocka_unit_test(what_is_no_state_is_refused),
 		cmocka_unit_test(has_as_many_steps_and_targets_as_preferences_have),
+		cmocka_unit_test(fits_in_the_store_whatever_the_preferences),
 		cmocka_unit_test(is_no_longer_than_the_store_takes),
 		cmocka_unit_test(one_step_or_target_more_is_refused),
 		cmocka_unit_test(grants_as_far_as_it_went),
