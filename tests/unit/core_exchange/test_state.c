@@ -104,8 +104,8 @@ static void fill(struct prefs *p, char fqdn[M2M_FQDN_MAX + 1], char uri[PREFS_UR
 	for (; p->mafs_n < PREFS_MAFS_MAX; p->mafs_n++)
 		p->mafs[p->mafs_n] = (struct prefs_maf){.fqdn = fqdn, .uri = uri, .credential = MAF_BY_CERTIFICATE,
 			.usages = {.items = {32, 33, 34, 35}, .n = 4}};
-	for (enum err err = OK; err == OK && p->targets_n < PREFS_TARGETS_MAX; p->targets_n++) {
-		p->targets[p->targets_n] = (struct prefs_target){.id = id, .usages = {.items = {22, 23, 24, 25}, .n = 4}};
+	for (enum err err = OK; err == OK && p->targets_n < PREFS_TARGETS_MAX;) {
+		p->targets[p->targets_n++] = (struct prefs_target){.id = id, .usages = {.items = {22, 23, 24, 25}, .n = 4}};
 		buf_clear(&text);
 		err = prefs_write(p, &text, &why);
 	}
@@ -113,9 +113,8 @@ static void fill(struct prefs *p, char fqdn[M2M_FQDN_MAX + 1], char uri[PREFS_UR
 	memcpy(last, id, M2M_ID_MAX);
 	p->targets[p->targets_n - 1].id = last;
 	for (size_t n = M2M_ID_MAX; why.kind != OK; n--) {
+		assert_true(n > 0);
 		last[n] = '\0';
-		if (n == 0) /* not even room for the target around it */
-			p->targets_n--;
 		why_clear(&why);
 		buf_clear(&text);
 		(void)!prefs_write(p, &text, &why);
