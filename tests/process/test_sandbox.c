@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/async.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -245,6 +246,34 @@ static int kill_another(void)
 	return kill(getppid(), 0) == 0 ? 0 : 1;
 }
 
+/* Outwards, as to a MEF: both families, and bytes. */
+static int call_out(void)
+{
+	struct sockaddr_in to;
+	socklen_t n = sizeof(to);
+	int nodelay = 1, error = 1;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int six = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || (six < 0 && errno != EAFNOSUPPORT) || getsockname(listener, (struct sockaddr *)&to, &n) != 0)
+		return 1;
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, sizeof(nodelay));
+	n = sizeof(error);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) != 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0)
+		return 1;
+	return error == 0 && send(fd, "abc", 3, MSG_NOSIGNAL) == 3 ? close(fd) : 1;
+}
+
+static int open_netlink(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, 0) >= 0 ? 0 : 1;
+}
+
+static int open_packet(void)
+{
+	return socket(AF_PACKET, SOCK_RAW, 0) >= 0 ? 0 : 1;
+}
+
 static const enum role roles[] = {ROLE_FRONT, ROLE_REGISTRAR, ROLE_SIGNER};
 
 static void no_role_opens_a_socket_or_connects(void **state)
@@ -320,6 +349,33 @@ static void no_role_opens_a_file_or_runs_data(void **state)
 	}
 }
 
+/* docs/decisions/0014: out to MEFs, and nothing else */
+static void the_caller_connects_and_does_nothing_else(void **state)
+{
+	lives(ROLE_CALLER, call_out, "connect");
+	lives(ROLE_CALLER, talk, "read, write, sendmsg, recvmsg");
+	lives(ROLE_CALLER, use_memory, "heap and sort");
+	lives(ROLE_CALLER, sign, "signing");
+	lives(ROLE_CALLER, compare_date, "comparing dates");
+	dies(ROLE_CALLER, open_unix_socket, "socket(AF_UNIX)");
+	dies(ROLE_CALLER, open_netlink, "socket(AF_NETLINK)");
+	dies(ROLE_CALLER, open_packet, "socket(AF_PACKET)");
+	dies(ROLE_CALLER, bind_port, "bind");
+	dies(ROLE_CALLER, listen_port, "listen");
+	dies(ROLE_CALLER, accept_connection, "accept");
+	dies(ROLE_CALLER, run_program, "execve");
+	dies(ROLE_CALLER, make_folder, "mkdir");
+	if (has_sanitizer())
+		return;
+	dies(ROLE_CALLER, open_file, "open for reading");
+	dies(ROLE_CALLER, make_file, "open for writing");
+	dies(ROLE_CALLER, remove_file, "unlink");
+	dies(ROLE_CALLER, write_file, "a file of the store");
+	dies(ROLE_CALLER, read_memory, "process_vm_readv");
+	dies(ROLE_CALLER, run_data, "mmap(PROT_EXEC)");
+	dies(ROLE_CALLER, kill_another, "kill");
+}
+
 /* A line of a file of /proc, its blanks as they are. */
 static bool proc_says(pid_t pid, const char *name, const char *want)
 {
@@ -386,6 +442,7 @@ int main(void)
 		cmocka_unit_test(every_role_talks_computes_and_signs),
 		cmocka_unit_test(the_registrar_keeps_its_files),
 		cmocka_unit_test(no_role_opens_a_file_or_runs_data),
+		cmocka_unit_test(the_caller_connects_and_does_nothing_else),
 		cmocka_unit_test(no_new_privileges_no_core_filter_on),
 	};
 	return cmocka_run_group_tests(tests, prepare, NULL);

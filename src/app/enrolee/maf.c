@@ -79,6 +79,16 @@ static const char *admin_of(const struct client *c, struct span *mef)
 	return (const char *)mef->p;
 }
 
+/* The handshake fails alike for every wrong key; what was asked for on the command line is the likeliest reason. */
+static enum err explain_rule(const struct client *c, enum err err, struct why *why)
+{
+	const char *rule = cli_value(c->cli, "km-rule");
+
+	if (err == OK || why->code != CODE_AGENT_PSK || !rule || strcmp(rule, "10.3.2") != 0)
+		return err;
+	return why_within(err, "--km-rule 10.3.2: a MEF gives a MAF the Km of 10.3.7, leave the option away", why);
+}
+
 static enum err send(struct client *c, enum call_method method, const char *path, bool exports, struct why *why)
 {
 	struct fetch_ask ask = {.method = method, .accept = doc_media_type(DOC_JSON), .origin = cli_value(c->cli, "origin")};
@@ -92,7 +102,7 @@ static enum err send(struct client *c, enum call_method method, const char *path
 	}
 	if (exports)
 		ask.labels[ask.labels_n++] = M2M_LABEL_CONNECTION;
-	TRY(fetch_send(c->link.fetch, &ask, &c->reply, why));
+	TRY(explain_rule(c, fetch_send(c->link.fetch, &ask, &c->reply, why), why));
 	return link_check(path, &c->reply, why);
 }
 
@@ -301,7 +311,7 @@ static enum err run_fetch(struct cli *cli, struct why *why)
 	{"connect", "HOST:PORT", "Connect there instead of to the URI's host."}, \
 	{"admin", "FQDN", "Administrating stakeholder; default: the MEF's domain name."}, \
 	{"origin", "ID", "Own CSE-ID or AE-ID (X-M2M-Origin)."}, \
-	{"km-rule", "CLAUSE", "Which Km: 10.3.7 with usage 21 (default) or 10.3.2."}, \
+	{"km-rule", "CLAUSE", "Which Km: 10.3.7 with usage 21 (default), which a MAF fetches from a MEF, or 10.3.2 of another maker's MAF."}, \
 	{"cert", "FILE", "Certificate to authenticate with instead of Km, PEM."}, \
 	{"key", "FILE", "Its private key, PEM."}, \
 	{"anchors", "FILE", "Trust anchors for the MAF's certificate, PEM."}, \
