@@ -141,13 +141,16 @@ size_t why_print(const struct why *why, char *out, size_t size)
 	const char *title = page ? page->title : "Unknown failure";
 	const char *open = why->clause[0] ? " (" : "";
 	const char *shut = why->clause[0] ? ")" : "";
+	const char *relayed = strstr(why->text, ". Next: ");
+	size_t text_n = relayed ? (size_t)(relayed - why->text) : strlen(why->text);
 	int n = 0;
 
-	if (strstr(why->text, ". Next: "))
+	/* a next step that was cut off is none */
+	if (relayed && strlen(why->text) < WHY_TEXT_MAX - 1)
 		n = print_relayed(why, title, out, size);
 	else
-		n = snprintf(out, size, "OMEF-%d: %s: %s%s%s%s. Next: %s", (int)why->code, title, why->text, open,
-			why->clause, shut, page ? page->next : "Report it.");
+		n = snprintf(out, size, "OMEF-%d: %s: %.*s%s%s%s. Next: %s", (int)why->code, title, (int)text_n, why->text,
+			open, why->clause, shut, page ? page->next : "Report it.");
 	if (n < 0 || size == 0)
 		return 0;
 	return (size_t)n < size ? (size_t)n : size - 1;

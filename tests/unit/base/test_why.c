@@ -150,6 +150,10 @@ static void a_relayed_reason_keeps_its_own_next_step(void **state)
 	size_t n = why_print(&why, out, sizeof(out));
 	assert_int_equal(n, strlen(out));
 	assert_string_equal(out, "OMEF-1011: A date could not be read: status 403: OMEF-2202: Bad: want x (seed 003). Next: Get a new one.");
+	why_clear(&why);
+	(void)WHY(&why, TEXT_DATE, "", "status 403: want x. Next: %400s", "y");
+	why_print(&why, out, sizeof(out));
+	assert_string_equal(out, "OMEF-1011: A date could not be read: status 403: want x. Next: Write it in the form named in the text.");
 }
 
 static void printing_never_leaves_its_room(void **state)
