@@ -170,5 +170,7 @@ static const struct cli_option derive_options[] = {
 };
 
 const struct command command_derive = {"derive", "km|kpsa|usage|split", 1, 1, "Compute a key from the Enrolment Key.",
-	"For support: km is TS-0003 10.3.2, kpsa 10.3.3, usage 10.3.7, split 10.3.1 (KeId and Ke from the exporter's octets).",
+	"For support: km is TS-0003 10.3.2, kpsa 10.3.3, usage 10.3.7, split 10.3.1 (KeId and Ke from the exporter's octets).\n\n"
+	"  enrolee derive usage --suid saef --target cse1.example.com --out pump-17\n"
+	"  enrolee derive km --maf-id maf.example.com --ke-file ke.txt --show-secrets",
 	derive_options, run_derive};

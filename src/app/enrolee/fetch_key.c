@@ -177,5 +177,6 @@ static const struct cli_option fetch_key_options[] = {
 
 const struct command command_fetch_key = {"fetch-key", "KEID", 1, 1,
 	"As Enrolment Target: fetch the key that belongs to an enrolee's KeId.",
-	"MEF Key Retrieval: the key is stored in DIR/fetched with its lifetime and erased when that is over.",
+	"MEF Key Retrieval: the key is stored in DIR/fetched with its lifetime and erased when that is over.\n\n"
+	"  enrolee fetch-key 0123456789ABCDEF0123456789ABCDEF@mef.example.com --suid saef --out cse1",
 	fetch_key_options, run_fetch_key};

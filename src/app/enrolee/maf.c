@@ -329,7 +329,9 @@ const struct command command_maf_connect = {"maf connect", "MAF-FQDN", 1, 1, "Re
 	connect_options, run_connect};
 const struct command command_maf_register_key = {"maf register-key", "MAF-FQDN", 1, 1,
 	"Share a key with another client of the MAF.",
-	"Kc and KcId come from the TLS session (TS-0003 10.3.1); the key is stored in DIR/pairwise.", register_options,
+	"Kc and KcId come from the TLS session (TS-0003 10.3.1); the key is stored in DIR/pairwise.\n\n"
+	"  enrolee maf register-key maf.example.com --target https://bob.example.com/Cbob --suid 32 --out alice", register_options,
 	run_register_key};
 const struct command command_maf_fetch_key = {"maf fetch-key", "KEYID", 1, 1, "Fetch a key that another client shares with this one.",
-	NULL, connect_options, run_fetch};
+	"The other client's `enrolee maf register-key` tells KEYID; the key is stored in DIR/pairwise.\n\n"
+	"  enrolee maf fetch-key 0123456789ABCDEF0123456789ABCDEF@maf.example.com --out bob", connect_options, run_fetch};

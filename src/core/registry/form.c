@@ -112,7 +112,8 @@ const char *form_uri(struct span uri, bool need_host, char out[FORM_SIZE])
 	if (uri.n > STORE_VALUE_MAX)
 		return "want at most 512 octets";
 	if (scheme_n == 0 || rest.n == 0 || !uri_chars_are_good(rest))
-		return "want an absolute URI in ASCII such as urn:gsma:imei:90420156-025763-0";
+		return need_host ? "want an absolute URI with a host, in ASCII, such as m2m://sp.example.com/cse1/Cae7"
+				 : "want an absolute URI in ASCII such as urn:gsma:imei:90420156-025763-0";
 	bool has_authority = rest.n >= 2 && rest.p[0] == '/' && rest.p[1] == '/';
 	if (has_authority && take_authority(rest, host, &host_n) == 0)
 		return "want a host name (and port) after '//', no user, no address";
