@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,26 @@ void mem_wipe(void *p, size_t size)
 {
 	if (p && size)
 		explicit_bzero(p, size);
+}
+
+void mem_free_wiped(void *p)
+{
+	if (p)
+		mem_wipe(p, malloc_usable_size(p));
+	free(p);
+}
+
+void *mem_resize_wiped(void *p, size_t size)
+{
+	size_t before = p ? malloc_usable_size(p) : 0;
+	void *moved = malloc(size ? size : 1);
+
+	if (!moved)
+		return NULL;
+	if (p)
+		memcpy(moved, p, before < size ? before : size);
+	mem_free_wiped(p);
+	return moved;
 }
 
 void mem_cleanup(void *pointer_to_pointer)

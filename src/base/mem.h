@@ -17,6 +17,9 @@ char *mem_text(const char *text) MEM_NEW;
 void *mem_resize(void *p, size_t size) __attribute__((warn_unused_result));
 /* Overwrites and is not optimised away. */
 void mem_wipe(void *p, size_t size);
+/* mem_free and mem_resize that leave nothing behind, for libraries that keep no account of sizes. */
+void mem_free_wiped(void *p);
+void *mem_resize_wiped(void *p, size_t size) __attribute__((warn_unused_result));
 
 /* Locals that own: `char *p __attribute__((cleanup(mem_cleanup))) = NULL;` */
 void mem_cleanup(void *pointer_to_pointer);

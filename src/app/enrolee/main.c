@@ -3,6 +3,7 @@
 #include "adapt/sys/generation.h"
 #include "base/date.h"
 #include "base/hex.h"
+#include "wire/heap.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -215,6 +216,7 @@ static int no_other(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
+	heap_wipe_freed();
 	umask(077);
 	return cli_main(&program, argc - 1, argv + 1, no_other);
 }

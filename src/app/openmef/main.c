@@ -1,5 +1,6 @@
 #include "app/openmef/commands.h"
 #include "app/role.h"
+#include "wire/heap.h"
 
 #include <signal.h>
 #include <string.h>
@@ -35,6 +36,7 @@ const struct cli_program *const openmef_program = &program;
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
+	heap_wipe_freed();
 	if (argc > 1 && strncmp(argv[1], "role-", 5) == 0)
 		return cmd_role(argc - 1, argv + 1);
 	return cli_main(&program, argc - 1, argv + 1, cmd_serve);
