@@ -95,7 +95,8 @@ class Session:
 	def __init__(self, s, identity, key, version="1.2", ciphers="", ems=True, port=None, secrets=None, sni=None):
 		client = s.binary.parent.parent / "tests" / "process.psk_client"
 		self.p = subprocess.Popen([client, str(port or s.https)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-		lines = [f"version {version}", f"identity {identity}", f"key {key.hex()}", "ems yes" if ems else "ems no"]
+		shown = f"identity-hex {identity.hex()}" if isinstance(identity, bytes) else f"identity {identity}"
+		lines = [f"version {version}", shown, f"key {key.hex()}", "ems yes" if ems else "ems no"]
 		if sni:
 			lines.append(f"sni {sni}")
 		if ciphers:

@@ -24,6 +24,7 @@ enum { LINE_MAX_ = 1024, CHUNK = 16 * 1024 };
 
 static struct {
 	char version[8], ciphers[256], identity[LINE_MAX_], sni[256];
+	size_t identity_n; /* TLS 1.3 sends any octets, TLS 1.2 those before the first NUL */
 	struct secret key;
 	bool no_ems;
 } how = {.version = "1.2", .sni = "localhost"};
@@ -51,6 +52,17 @@ static void set_key(const char *hex)
 	how.key.n = n;
 }
 
+static void set_identity(const char *text, bool is_hex)
+{
+	struct why why = {0};
+
+	how.identity_n = strlen(text);
+	if (!is_hex)
+		snprintf(how.identity, sizeof(how.identity), "%s", text);
+	else if (hex_parse(span_text(text), (uint8_t *)how.identity, sizeof(how.identity), &how.identity_n, &why) != OK)
+		die(why.text);
+}
+
 static bool set(char *line)
 {
 	char *value = strchr(line, ' ');
@@ -64,7 +76,9 @@ static bool set(char *line)
 	else if (strcmp(line, "ciphers") == 0)
 		snprintf(how.ciphers, sizeof(how.ciphers), "%s", value);
 	else if (strcmp(line, "identity") == 0)
-		snprintf(how.identity, sizeof(how.identity), "%s", value);
+		set_identity(value, false);
+	else if (strcmp(line, "identity-hex") == 0)
+		set_identity(value, true);
 	else if (strcmp(line, "sni") == 0)
 		snprintf(how.sni, sizeof(how.sni), "%s", value);
 	else if (strcmp(line, "key") == 0)
@@ -111,7 +125,7 @@ static int on_psk_session(SSL *ssl, const EVP_MD *md, const unsigned char **id, 
 
 	*out = NULL;
 	*id = (const unsigned char *)how.identity;
-	*id_n = strlen(how.identity);
+	*id_n = how.identity_n;
 	if (md && EVP_MD_get_type(md) != NID_sha256)
 		return 1;
 	SSL_SESSION *s = SSL_SESSION_new();
