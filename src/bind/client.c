@@ -1,5 +1,7 @@
 #include "bind/turn.h"
 
+#include "core/keys/psk.h"
+
 _Static_assert((int)CLIENT_ANONYMOUS == (int)PEER_ANONYMOUS && (int)CLIENT_OWN == (int)PEER_OWN &&
 	(int)CLIENT_THIRD_PARTY == (int)PEER_THIRD_PARTY && (int)CLIENT_RAW_KEY == (int)PEER_RAW_KEY &&
 	(int)CLIENT_PSK == (int)PEER_PSK,
@@ -11,7 +13,14 @@ enum err turn_client(const struct turn *t, int64_t now_s, struct arena *arena, s
 	const struct client_facts facts = {
 		.trust = (int)peer->trust, .leaf = peer->leaf, .anchor = peer->anchor, .identity = peer->identity};
 
-	return client_find(t->env->enrol.store, &facts, now_s, arena, out, why);
+	TRY(client_find(t->env->enrol.store, &facts, now_s, arena, out, why));
+	if (!out->key_id)
+		return OK;
+	enum err err = psk_check_used(t->env->exchange.vault, out->key_id, peer->anchor, why);
+	/* who holds an earlier key is a stranger: he writes nothing under the name of who has the new one */
+	if (err != OK)
+		*out = (struct client){0};
+	return err;
 }
 
 /*

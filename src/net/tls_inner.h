@@ -22,6 +22,7 @@ struct tls_server {
 struct tls_psk {
 	enum { TLS_PSK_UNASKED, TLS_PSK_WAITS, TLS_PSK_GIVEN, TLS_PSK_REFUSED } state;
 	struct secret key; /* wiped when the handshake is over */
+	uint8_t digest[32]; /* its SHA-256, by which the registrar knows it again */
 	size_t identity_n;
 	uint8_t identity[CALL_IDENTITY_MAX];
 };

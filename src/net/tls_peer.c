@@ -87,7 +87,7 @@ enum err tls_peer(SSL *ssl, struct peer *out, struct why *why)
 	}
 	out->tls_version = (uint16_t)SSL_version(ssl);
 	out->leaf = span_of(link->leaf, link->leaf_n);
-	memcpy(out->anchor, link->anchor, sizeof(out->anchor));
+	memcpy(out->anchor, out->trust == PEER_PSK ? link->psk->digest : link->anchor, sizeof(out->anchor));
 	if (name && !text_copy(out->sni, sizeof(out->sni), span_text(name)))
 		return WHY(why, TLS_NAME, "RFC 6066 3", "server name: want less than %d bytes", CALL_NAME_MAX);
 	find_unique(ssl, link, out);

@@ -5,6 +5,7 @@
 #include <openssl/async.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 
 /*
  * TS-0003 10.2.2: TLS_PSK_WITH_AES_128_CBC_SHA256 is mandatory. RFC 5489, RFC 7905: those with ECDHE keep what
@@ -192,8 +193,8 @@ void tls_psk_give(SSL *ssl, const struct secret *key)
 
 	if (!psk || psk->state != TLS_PSK_WAITS)
 		return;
-	psk->state = key && key->n ? TLS_PSK_GIVEN : TLS_PSK_REFUSED;
-	if (key && key->n)
+	psk->state = key && key->n && SHA256(key->bytes, key->n, psk->digest) ? TLS_PSK_GIVEN : TLS_PSK_REFUSED;
+	if (psk->state == TLS_PSK_GIVEN)
 		psk->key = *key;
 	else /* libssl would tell the client that its identity is unknown, which nobody said */
 		SSL_set0_wbio(ssl, BIO_new(BIO_s_null()));

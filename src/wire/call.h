@@ -50,7 +50,8 @@ struct peer {
 	enum peer_trust trust;
 	uint16_t tls_version; /* 0x0303, 0x0304; 0 on a plain connection */
 	struct span leaf;     /* DER of the peer's certificate; empty for PEER_ANONYMOUS */
-	uint8_t anchor[32];   /* SHA-256 of the anchor's DER where a chain was verified, else zero */
+	uint8_t anchor[32];   /* SHA-256 of what the peer was known by: the anchor's DER where a chain was verified,
+	                       * the key for PEER_PSK; else zero */
 	struct span identity; /* psk_identity as shown; empty unless PEER_PSK */
 	struct span exporter; /* 32 octets, RFC 9266 tls-exporter binding; empty where nobody asked or without TLS */
 	struct span exported; /* keys for the call's procedure; empty where nobody asked, or without the extended

@@ -129,3 +129,28 @@ enum err psk_find(const struct vault *v, const struct psk_decoy *d, enum psk_rea
 	*out = h.found ? opened : decoy;
 	return OK;
 }
+
+static enum err earlier(const char *id, struct why *why)
+{
+	why_clear(why);
+	return WHY(why, CLIENT_PSK_UNKNOWN, "TS-0003 8.3.2.1",
+		"psk_identity '%s': want a session by the key that it has now, have one by an earlier key", id);
+}
+
+enum err psk_check_used(
+	const struct vault *v, const char *id, const uint8_t digest[32], struct why *why)
+{
+	struct hunt h __attribute__((cleanup(hunt_fini))) = {.v = v, .arena = ARENA(256 * 1024)};
+	struct secret key OWNED_SECRET = {0};
+	uint8_t have[SHA256_SIZE];
+
+	TRY(look_up(&h, SYMKEY_KPM, id, why));
+	if (!h.found)
+		TRY(look_up(&h, SYMKEY_KRE, id, why));
+	if (!h.found)
+		return earlier(id, why);
+	TRY(sealed_open(v, &h.row, &key, why));
+	digest_sha256(secret_span(&key), have);
+	return secret_equal(span_of(have, sizeof(have)), span_of(digest, sizeof(have))) ? OK
+											: earlier(id, why);
+}

@@ -19,3 +19,9 @@ void psk_decoy_wipe(struct psk_decoy *d);
 /* OK also with a decoy (*known_out false, for the audit log only). ERR_STORE and other faults of ours as they are. */
 MUST_CHECK enum err psk_find(const struct vault *v, const struct psk_decoy *d, enum psk_realm realm,
 	struct span identity, int64_t now_s, struct secret *out, bool *known_out, struct why *why);
+
+/*
+ * A KpmId may get another key while a session by the earlier one is open. id: KpmId or KreId in normal form; digest:
+ * SHA-256 of the key that made the session. ERR_FORBIDDEN: it is not, or no longer, that id's.
+ */
+MUST_CHECK enum err psk_check_used(const struct vault *v, const char *id, const uint8_t digest[32], struct why *why);

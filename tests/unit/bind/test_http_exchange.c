@@ -1,6 +1,7 @@
 #include "mef.h"
 
 #include "core/keys/register.h"
+#include "pki/digest.h"
 #include "proto/m2m/derive.h"
 
 #define RELATIVE "000102030405060708090A0B0C0D0E0F"
@@ -68,8 +69,13 @@ static int teardown(void **state)
 
 static struct peer by_psk(const struct world *w, const char *identity)
 {
-	return (struct peer){.trust = PEER_PSK, .tls_version = 0x0303, .identity = span_text(identity),
+	struct peer peer = {.trust = PEER_PSK, .tls_version = 0x0303, .identity = span_text(identity),
 		.exported = span_of(w->exported, sizeof(w->exported)), .address = "127.0.0.1"};
+	uint8_t kpm[KPM_NEW];
+
+	memset(kpm, identity[3], sizeof(kpm));
+	digest_sha256(span_of(kpm, sizeof(kpm)), peer.anchor);
+	return peer;
 }
 
 static struct call post(const struct world *w, const char *path, const char *media, const char *body)
@@ -308,12 +314,26 @@ static void a_fault_of_ours_is_no_refusal(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* A KpmId that was given another key: who still has a session by the old one is a stranger. */
+static void a_session_by_an_earlier_key_is_nobodys(void **state)
+{
+	struct world *w = *state;
+	struct got g OWNED_GOT = {0};
+	struct call call = post(w, "/enrolment", "application/json", REQUEST_JSON);
+
+	call.peer.anchor[31] ^= 1;
+	mef_call(w->m, &call, &g);
+	assert_int_equal(g.status, 403);
+	want_text(&g, "OMEF-1517");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(the_form_of_the_answer_is_asked_for_or_that_of_the_request),
 		TEST(refusals_have_their_status_and_leave_an_event),
 		TEST(who_is_nobody_is_not_read),
+		TEST(a_session_by_an_earlier_key_is_nobodys),
 		TEST(paths_and_methods),
 		TEST(the_other_realm_is_not_there),
 		TEST(a_target_gets_key_enrolee_and_lifetime),
