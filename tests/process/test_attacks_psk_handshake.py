@@ -8,7 +8,6 @@ import os
 import pathlib
 import resource
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,60 +16,14 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from _attacks import CACERTS, Watch, dial, events, hear, say  # noqa: E402
+from _attacks import CACERTS, Watch, events, hear, say  # noqa: E402
 from _psk import Service, Session, add_enrolee, check, enrolled, no_fault, records, run, set_prefs  # noqa: E402
 from _service import wait_for  # noqa: E402
+from _tls12 import ALERT, HANDSHAKE, begin, by_hand, record, show  # noqa: E402
 
-ALERT, HANDSHAKE = 21, 22
 WAITING_MAX = 1000 # net/http_conn.h: HTTP_PSK_WAITING_MAX
 HANDSHAKE_S = 8
 LOG_PER_S = 20 # net/http_server.c
-
-
-# ---- TLS 1.2 by hand: what a library would not send
-
-def record(kind, content):
-	return bytes([kind, 3, 3]) + len(content).to_bytes(2, "big") + content
-
-
-def message(kind, body):
-	return bytes([kind]) + len(body).to_bytes(3, "big") + body
-
-
-def hello(suites=(0x00ae,)):
-	name = b"localhost"
-	sni = b"\0\0" + (len(name) + 5).to_bytes(2, "big") + (len(name) + 3).to_bytes(2, "big") + b"\0" + len(name).to_bytes(2, "big") + name
-	extensions = sni + b"\0\x17\0\0" # RFC 7627
-	body = (b"\3\3" + os.urandom(32) + b"\0" + (2 * len(suites)).to_bytes(2, "big") + b"".join(s.to_bytes(2, "big") for s in suites)
-		+ b"\1\0" + len(extensions).to_bytes(2, "big") + extensions)
-	return record(HANDSHAKE, message(1, body))
-
-
-def begin(s, source="127.0.0.1"):
-	"""A connection on which the server has said ServerHelloDone."""
-	c = dial(s.https, source)
-	c.sendall(hello())
-	got = b""
-	while message(14, b"") not in got:
-		more = c.recv(65536)
-		check(more, f"a ServerHelloDone, have {got}")
-		got += more
-	return c
-
-
-def show(c, identity):
-	say(c, record(HANDSHAKE, message(16, len(identity).to_bytes(2, "big") + identity)))
-
-
-def by_hand(s, identity):
-	"""The alert that answers an identity and a Finished that nobody could have made."""
-	c = begin(s)
-	show(c, identity)
-	say(c, record(20, b"\1") + record(HANDSHAKE, bytes(range(80))))
-	got = records(hear(c))
-	c.close()
-	check(got and got[-1][0] == ALERT, f"{identity[:40]}: want an alert, have {got}")
-	return got
 
 
 def odd_identities(s, enrolee):

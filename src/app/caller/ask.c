@@ -1,5 +1,6 @@
 #include "app/caller/caller.h"
 
+#include "adapt/mef/msg.h"
 #include "base/mem.h"
 #include "net/log.h"
 #include "proto/m2m/retrieval.h"
@@ -41,6 +42,10 @@ static enum err read_key(const struct ask *a, unsigned int status, const char *m
 	secret_wipe(&answer.credential);
 	if (!answer.status || status != 200)
 		return WHY(why, MAF_FETCH, "TS-0003 8.3.2.1", "%s: HTTP status %u: %.150s", a->mef, status, answer.error ? answer.error : "");
+	/* what the registrar would not understand closes the channel, for the clients of every MEF */
+	size_t n = strlen(answer.enrolee_id);
+	if (n == 0 || n >= MEF_ENROLEE_SIZE)
+		return WHY(why, MAF_FETCH, "TS-0003 8.3.2.1", "%s: EnroleeID: want 1 to %d octets, have %zu", a->mef, MEF_ENROLEE_SIZE - 1, n);
 	out->enrolee_id = answer.enrolee_id;
 	out->lifetime_s = answer.lifetime_s;
 	return OK;

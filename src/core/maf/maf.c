@@ -33,10 +33,19 @@ static bool absolute_normal(struct span id, char out[FORM_SIZE])
 	return fits;
 }
 
+static bool has_controls(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < 0x20 || s.p[i] == 0x7f)
+			return true;
+	}
+	return false;
+}
+
 enum err maf_id_normal(struct span id, char out[FORM_SIZE], struct why *why)
 {
-	if (id.n == 0 || id.n >= FORM_SIZE || !text_is_utf8(id))
-		return WHY(why, MAF_FIELD, "TS-0003 8.8.2", "identifier of a client: want 1 to %d octets of UTF-8, have %zu", FORM_SIZE - 1, id.n);
+	if (id.n == 0 || id.n >= FORM_SIZE || !text_is_utf8(id) || has_controls(id))
+		return WHY(why, MAF_FIELD, "TS-0003 8.8.2", "identifier of a client: want 1 to %d octets of UTF-8 without control characters, have %zu", FORM_SIZE - 1, id.n);
 	/* An AE-ID-Stem looks like a host name of one label, but its case counts (TS-0001 7.2). */
 	if (span_find(id, '.') < id.n && form_dns(id, out) == NULL)
 		return OK;
