@@ -95,7 +95,8 @@ static enum err make_context(struct tls_server *s, struct why *why)
 	if (!s->ctx)
 		return setup_failed("SSL_CTX_new_ex", why);
 	SSL_CTX_set_options(s->ctx,
-		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE);
+		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE
+			| SSL_OP_CLEANSE_PLAINTEXT); /* tokens and keys come in requests */
 	SSL_CTX_set_mode(s->ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE
 		| SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_cache_mode(s->ctx, SSL_SESS_CACHE_OFF);

@@ -154,7 +154,9 @@ static enum err set_psk(struct fetch *f, const struct fetch_config *config, stru
 
 static enum err set_up(struct fetch *f, const struct fetch_config *config, struct why *why)
 {
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(f->curl = curl_easy_init()))
+	/* Answers hold keys, and libcurl overwrites nothing that it frees. */
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free_wiped, mem_resize_wiped, mem_text, mem_array) != CURLE_OK
+		|| !(f->curl = curl_easy_init()))
 		return WHY(why, NOMEM, "", "HTTPS client");
 	f->server = (struct fetch_server){.clock = config->clock, .der = BUF(CERTS_DER_MAX)};
 	if (config->psk_identity)

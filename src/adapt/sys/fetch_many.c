@@ -100,7 +100,9 @@ static enum err set_up(struct fetch_many *f, const struct fetch_many_config *con
 	buf_put_span(&f->key, config->key_pem);
 	if (f->cert.bad || f->key.bad)
 		return no_memory(why);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(f->multi = curl_multi_init()))
+	/* Answers hold keys, and libcurl overwrites nothing that it frees. */
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free_wiped, mem_resize_wiped, mem_text, mem_array) != CURLE_OK
+		|| !(f->multi = curl_multi_init()))
 		return no_memory(why);
 	TRY(make_headers(f, config, why));
 	TRY(anchors_parse_pem(config->anchors_pem, &f->anchors, why));

@@ -54,5 +54,6 @@ static int verify(X509_STORE_CTX *ctx, void *arg)
 
 void fetch_server_arm(void *ssl_ctx, struct fetch_server *s)
 {
+	SSL_CTX_set_options(ssl_ctx, SSL_OP_CLEANSE_PLAINTEXT); /* keys come in answers */
 	SSL_CTX_set_cert_verify_callback(ssl_ctx, verify, s);
 }
