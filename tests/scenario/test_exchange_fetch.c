@@ -241,6 +241,46 @@ static void faults_of_ours_come_without_an_answer(void **state)
 	assert_int_equal(ring_count(&s->ring, "key.failed"), 1);
 }
 
+/* seed 003 8.3.3.1: rights that come from a token's preferences end with the token. */
+static void a_tokens_preferences_hold_as_long_as_the_token(void **state)
+{
+	struct scene *s = *state;
+	char token[TOKEN_TEXT_SIZE], id[17];
+
+	scene_device(s, "gw8", ENTITY_CSE, "gw8.example.com");
+	scene_device(s, "maf", ENTITY_FQDN, "maf.example.com");
+	RING_WRITE(&s->ring, register_token(&s->ring.store, &s->ring.random, "", 0, s->ring.now_s, token, id, &why_));
+	RING_WRITE(&s->ring, register_prefs(&s->ring.store, PREFS_TOKEN, id, span_text(prefs), s->ring.now_s, &why_));
+	TOLD(scene_start(s, "gw8@mef.example.com", 1, (struct wish){.maf = true, .token = token}), EXCHANGE_MAF, 1);
+	TOLD(scene_report(s, "gw8@mef.example.com", 1, 1, EXCHANGE_MAF, true), EXCHANGE_END, 2);
+	struct fetched f = scene_fetch(s, MAF, "maf.example.com", 1, 21, RING_FQDN);
+	expect_same_key(&f, 1, 21, "maf.example.com");
+	RING_WRITE(&s->ring, register_token_remove(&s->ring.store, id, s->ring.now_s, &why_));
+	f = scene_fetch(s, MAF, "maf.example.com", 1, 21, RING_FQDN);
+	expect_refused(&f);
+}
+
+/* It harms nobody else in its batch, which the store has not lost. */
+static void damaged_preferences_are_a_fault_of_ours(void **state)
+{
+	struct scene *s = *state;
+	struct store *store = &s->ring.store;
+	struct why why = {0};
+
+	people(s);
+	enrol(s, 1);
+	RING_WRITE(&s->ring, store->ops->prefs_put(store->self, PREFS_ENROLEE, "gw7", span_text("{"), &why_));
+	good(batch_enter(s->ring.batch, &why), &why);
+	good(register_prefs(store, PREFS_ENROLEE, "cse2", span_text("{}"), s->ring.now_s, &why), &why);
+	good(batch_leave(s->ring.batch, true, &why), &why);
+	struct fetched f = scene_fetch(s, MAF, "maf.example.com", 1, 21, RING_FQDN);
+	assert_int_equal(f.err, ERR_SYSTEM);
+	assert_int_equal(f.why.code, CODE_PREFS_STORED);
+	assert_false(f.answered);
+	assert_int_equal(ring_count(&s->ring, "key.failed"), 1);
+	assert_int_equal(ring_count(&s->ring, "preferences.changed"), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -255,6 +295,9 @@ int main(void)
 		SCENE_TEST(a_target_that_lost_its_standing_is_refused),
 		SCENE_TEST(a_key_leaves_only_with_its_event),
 		SCENE_TEST(faults_of_ours_come_without_an_answer),
+		SCENE_TEST(a_tokens_preferences_hold_as_long_as_the_token),
+		SCENE_TEST_SQLITE(a_tokens_preferences_hold_as_long_as_the_token),
+		SCENE_TEST(damaged_preferences_are_a_fault_of_ours),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ static enum err find(const struct memory *m, enum symkey_kind kind, const char *
 	struct row *key = key_row(kind, id, 0);
 
 	if (!key)
-		return memory_no_room(why);
+		return why_failed(memory_no_room(why));
 	*out = rows_find(&m->rows, ROWS_SYMKEY, key->key);
 	row_free(key);
 	if (!*out)

@@ -36,7 +36,7 @@ static enum err find_prefs(const struct memory *m, enum prefs_scope scope, const
 	struct row *wanted = prefs_row(scope, key, (struct span){0});
 
 	if (!wanted)
-		return memory_no_room(why);
+		return why_failed(memory_no_room(why));
 	*out = rows_find(&m->rows, ROWS_PREFS, wanted->key);
 	row_free(wanted);
 	if (!*out)

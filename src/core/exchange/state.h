@@ -39,7 +39,7 @@ static inline bool state_ended(const struct state *s)
 
 /* ERR_LIMIT when it is longer than STORE_KEY_INFO_MAX. */
 MUST_CHECK enum err state_write(const struct state *s, struct arena *arena, struct buf *out, struct why *why);
-/* Texts in the arena. ERR_STORE when it is none. */
+/* Texts in the arena. ERR_SYSTEM when it is none. */
 MUST_CHECK enum err state_parse(const char *info, struct arena *arena, struct state *out, struct why *why);
 /*
  * What the exchange granted so far, in the form that prefs_allow asks: a MAF from its instruction on

@@ -65,7 +65,7 @@ static void what_is_no_state_is_refused(void **state)
 		struct arena arena OWNED_ARENA = ARENA(256 * 1024);
 		struct state s = {0};
 		struct why why = {0};
-		if (state_parse(bad[i], &arena, &s, &why) != ERR_STORE)
+		if (state_parse(bad[i], &arena, &s, &why) != ERR_SYSTEM)
 			fail_msg("taken: %s", bad[i]);
 		assert_int_equal(why.code, CODE_EXCHANGE_STORED);
 	}
@@ -181,14 +181,14 @@ static void one_step_or_target_more_is_refused(void **state)
 	for (int i = 0; i <= PREFS_TARGETS_MAX; i++)
 		buf_put_fmt(&text, "%s{\"id\":\"t\",\"usages\":[22]}", i ? "," : "");
 	buf_put_text(&text, "]}");
-	assert_int_equal(state_parse(buf_text(&text), &arena, &s, &why), ERR_STORE);
+	assert_int_equal(state_parse(buf_text(&text), &arena, &s, &why), ERR_SYSTEM);
 	why_clear(&why);
 	buf_clear(&text);
 	buf_put_text(&text, "{\"kreId\":\"k\",\"at\":1,\"steps\":[");
 	for (int i = 0; i <= STATE_STEPS_MAX; i++)
 		buf_put_fmt(&text, "%s{\"kind\":1,\"uri\":\"u\"}", i ? "," : "");
 	buf_put_text(&text, "]}");
-	assert_int_equal(state_parse(buf_text(&text), &arena, &s, &why), ERR_STORE);
+	assert_int_equal(state_parse(buf_text(&text), &arena, &s, &why), ERR_SYSTEM);
 }
 
 /* seed 003 8.3.3.6: what has been authorised so far. */

@@ -259,6 +259,76 @@ static void key_that_could_not_be_stored_is_not_told(void **state)
 	world_maf(w);
 }
 
+/* Another registrar of this store had the same first contact, and was quicker. */
+static void quicker_registrars_key_is_the_one_that_counts(void **state)
+{
+	struct world *w = *state;
+	const struct symkey twin = {.kind = SYMKEY_KM_KEID, .id = KEID, .owner = AE, .created_s = T0, .expires_s = T0 + 3600, .info = "{}"};
+	const struct secret key = km_of(0xbb);
+	struct why why = {0};
+
+	ask(w, KEID, &told[0]);
+	good(batch_enter(w->batch, &why), &why);
+	good(vault_add(&w->vault, &twin, &key, &why), &why);
+	good(batch_leave(w->batch, true, &why), &why);
+	batch_flush(w->batch);
+	mef_gives(w, 0, AE, 3600, 0xaa);
+	assert_int_equal(told[0].n, 1);
+	assert_true(is_key(&told[0], 0xbb));
+	/* of its own attempt nothing is left */
+	assert_int_equal(events(w, "maf.key.assigned"), 0);
+}
+
+static void count_fault(void *arg, const struct why *why)
+{
+	assert_int_equal(why->code, CODE_STORE_IO);
+	++*(unsigned int *)arg;
+}
+
+static enum err broken_find(void *self, enum symkey_kind kind, const char *id, struct arena *arena, struct symkey *out, struct why *why)
+{
+	return WHY(why, STORE_IO, "", "row: injected");
+}
+
+/* RFC 4279 3: the handshake fails as for a wrong key; the operator hears why. */
+static void store_out_of_order_looks_like_a_wrong_key_and_is_told(void **state)
+{
+	struct world *w = *state;
+	const struct store_ops *whole = w->store->ops;
+	struct store_ops broken = *whole;
+	OWNED_ARENA struct arena arena = ARENA(100000);
+	struct maf_peer p;
+	struct why why = {0};
+	unsigned int faults = 0;
+
+	fetched(w);
+	w->maf->env.fault = count_fault;
+	w->maf->env.fault_arg = &faults;
+	broken.symkey_find = broken_find;
+	w->store->ops = &broken;
+	ask(w, KEID, &told[1]);
+	assert_int_equal(told[1].n, 1);
+	assert_true(told[1].key.n > 0 && !is_key(&told[1], 0xaa));
+	assert_int_equal(faults, 1);
+	assert_int_equal(w->asked_n, 1);
+	assert_int_equal(maf_peer_by_psk(w->maf, span_text(KEID), &arena, &p, &why), ERR_STORE);
+	w->store->ops = whole;
+}
+
+static void damaged_records_are_faults_of_ours(void **state)
+{
+	static const char *const records[] = {"", "{", "[]", "{\"other\":7}", "{\"targets\":[{}]}", "{\"suid\":\"x\"}"};
+
+	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++) {
+		OWNED_ARENA struct arena arena = ARENA(100000);
+		struct maf_record r;
+		struct why why = {0};
+		if (record_parse(records[i], &arena, &r, &why) != ERR_SYSTEM)
+			fail_msg("row %zu: %s", i, why.text);
+		assert_int_equal(why.code, CODE_MAF_RECORD);
+	}
+}
+
 static void identities_compare_in_their_normal_form(void **state)
 {
 	static const char *const pairs[][2] = {{"CSE1.Example.com", "cse1.example.com"}, {"M2M://SP.Example.com/cse1/Cae7", AE},
@@ -290,6 +360,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(oldest_km_of_a_client_makes_room, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(who_waits_when_the_maf_ends_is_told_a_decoy, setup, world_teardown),
 		cmocka_unit_test_setup_teardown(key_that_could_not_be_stored_is_not_told, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(quicker_registrars_key_is_the_one_that_counts, setup, world_teardown),
+		cmocka_unit_test_setup_teardown(store_out_of_order_looks_like_a_wrong_key_and_is_told, setup, world_teardown),
+		cmocka_unit_test(damaged_records_are_faults_of_ours),
 		cmocka_unit_test(identities_compare_in_their_normal_form),
 	};
 
