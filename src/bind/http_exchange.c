@@ -69,23 +69,24 @@ static struct waiting *waiting_new(const struct turn *t)
 }
 
 /* The client before its bytes: a stranger's document is not looked at. */
-static void exchange(const struct turn *t, struct exchange_ask *ask, struct waiting *w)
+static void exchange(const struct turn *t, const struct exchange_ask *path, struct waiting *w)
 {
 	struct arena arena OWNED_ARENA = ARENA(BIND_ARENA_MAX);
+	struct exchange_ask ask = *path;
 	struct client client = {0};
 	struct why why = {0};
 	enum err err = turn_client(t, clock_unix_s(t->env->exchange.clock), &arena, &client, &why);
 
 	if (err == OK)
-		err = read_body(t->call, &arena, ask, &w->form, &why);
+		err = read_body(t->call, &arena, &ask, &w->form, &why);
 	if (err != OK) {
 		turn_refuse(t, &client, &why, on_refused, w);
 		return;
 	}
-	ask->client = &client;
-	ask->address = t->call->peer.address;
-	ask->exported = t->call->peer.exported;
-	exchange_call(&t->env->exchange, ask, on_instruction, w);
+	ask.client = &client;
+	ask.address = t->call->peer.address;
+	ask.exported = t->call->peer.exported;
+	exchange_call(&t->env->exchange, &ask, on_instruction, w);
 }
 
 /* Seed 003 8.3.3.1: POST /enrolment, then POST /enrolment/RELATIVE. */

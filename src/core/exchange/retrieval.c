@@ -68,9 +68,10 @@ static enum err name_target(struct fetch *x, const struct enrolee *e)
 	struct span authority = span_first(rest, span_find(rest, '/'));
 	struct span path = span_from(rest, authority.n);
 	path = span_first(path, span_find(path, '?'));
+	if (span_is(path, "/"))
+		path = (struct span){0};
 	struct span host = span_first(authority, span_find(authority, ':'));
-	snprintf(x->target, sizeof(x->target), "%.*s%.*s", SPAN_FMT(host),
-		SPAN_FMT(span_is(path, "/") ? (struct span){0} : path));
+	snprintf(x->target, sizeof(x->target), "%.*s%.*s", SPAN_FMT(host), SPAN_FMT(path));
 	return OK;
 }
 
