@@ -280,7 +280,9 @@ static enum err take_common(struct agent_x *x, const struct exchange_instruction
 	if (strlen(m->enrolee_id) > M2M_ID_MAX)
 		return unlike("enroleeID", "at most 512 octets", span_text(m->enrolee_id), why);
 	x->keys.enrolee_id = arena_text(&x->keys.arena, span_text(m->enrolee_id));
-	x->keys.expires_s = clock_unix_s(&x->config.clock) + m->lifetime_s;
+	/* Table 9.2.2.1-2: Enrolment Expiry is configured on both sides; the shorter one holds */
+	bool sooner = x->config.expiry_s > 0 && x->config.expiry_s < m->lifetime_s;
+	x->keys.expires_s = clock_unix_s(&x->config.clock) + (sooner ? x->config.expiry_s : m->lifetime_s);
 	return x->keys.enrolee_id ? OK : WHY(why, NOMEM, "", "enroleeID");
 }
 

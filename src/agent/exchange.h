@@ -22,6 +22,7 @@ struct agent_x_config {
 	bool has_certificate; /* authenticates by certificate, or holds one that the MEF issued */
 	bool km_by_10_3_2;   /* Km of TS-0003 10.3.2 instead of 10.3.7 with SUID 21 */
 	const char *token;   /* Enrolment-Token; NULL: none */
+	int64_t expiry_s;    /* Enrolment Expiry (9.2.2.1): keys end then at the latest; 0: when the MEF says */
 	enum doc_form form;  /* of the messages */
 	struct clock clock;
 };

@@ -34,6 +34,19 @@ struct agent_maf *agent_keys_maf(struct agent_keys *k, struct span fqdn)
 	return NULL;
 }
 
+bool agent_keys_granted(const struct agent_keys *k, struct span target)
+{
+	for (size_t i = 0; i < k->mafs_n; i++) {
+		if (span_is_nocase(target, k->mafs[i].fqdn))
+			return true;
+	}
+	for (size_t i = 0; i < k->pairs_n; i++) {
+		if (span_is_nocase(target, k->pairs[i].enrolee_b))
+			return true;
+	}
+	return false;
+}
+
 enum err agent_keys_km(const struct secret *ke, struct span maf_id, bool by_10_3_2, struct secret *out, struct why *why)
 {
 	return by_10_3_2 ? m2m_derive_km(ke, maf_id, out, why)

@@ -42,6 +42,8 @@ MUST_CHECK enum err agent_keys_write(const struct agent_keys *k, struct buf *out
 MUST_CHECK enum err agent_keys_parse(struct span json, struct agent_keys *k, struct why *why);
 /* seed 003 9.2.2.1: Enrolment Expiry; from expires_s on nothing of it may be used */
 bool agent_keys_expired(const struct agent_keys *k, int64_t now_s);
+/* Is that Enrolment Target (MAF-ID; Enrolee B's CSE-ID or AE-ID) among what the MEF granted? Host in any case. */
+bool agent_keys_granted(const struct agent_keys *k, struct span target);
 struct agent_maf *agent_keys_maf(struct agent_keys *k, struct span fqdn); /* any case; NULL */
 /* Km for that MAF: usage-constrained by SUID 21, or of TS-0003 10.3.2 (docs/decisions/0013). */
 MUST_CHECK enum err agent_keys_km(const struct secret *ke, struct span maf_id, bool by_10_3_2, struct secret *out, struct why *why);

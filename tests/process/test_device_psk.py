@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The device's enrolment by shared key against a real service: exchange, keys on both sides, re-enrolment, retrieval by a target."""
 
+import datetime
 import json
 import os
 import re
@@ -164,6 +165,20 @@ def a_maf_that_wants_a_certificate_is_left_out(s):
 	check([m["fqdn"] for m in d.keys()["mafs"]] == ["maf1.example.com"], "one MAF")
 
 
+def the_device_has_instructions_of_its_own(s):
+	"""Tables 9.2.2.1-1 and -2: Enrolment Target Identifier, Enrolment Expiry."""
+	d = Device(s, "instructed", prefs=PREFS)
+	d.enrol("--no-certificate", "--target", TARGET, "--target", MAF.upper(), "--expiry", "2h")
+	left = datetime.datetime.fromisoformat(d.keys()["expires"].replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+	check(left <= datetime.timedelta(hours=2) and left > datetime.timedelta(minutes=110), f"two hours, not the MEF's: {left}")
+	d.enrol("--no-certificate", "--expiry", "3650d")
+	left = datetime.datetime.fromisoformat(d.keys()["expires"].replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+	check(left < datetime.timedelta(days=3000), f"the MEF's, which is shorter: {left}")
+	d.enrol("--no-certificate", "--target", "cse99.example.com", want=4, says=["OMEF-1830", "cse99.example.com"])
+	check(d.keys()["keid"], "what was granted is kept")
+	d.enrol("--no-certificate", "--expiry", "59s", want=2, says="9.2.2.1")
+
+
 def a_token_is_wanted(s):
 	d = Device(s, "token", prefs=PREFS)
 	d.enrol("--no-certificate", want=4, says="OMEF-1802")
@@ -185,7 +200,7 @@ def main():
 		s.start()
 		for test in (keys_alone, certificate_and_keys, a_certificate_device_gets_keys_too, again_by_kre, a_wrong_key_or_name_is_refused_alike,
 				a_target_fetches_its_key, a_direct_key_opens_a_session_between_both,
-				a_maf_that_wants_a_certificate_is_left_out, no_secret_stands_in_the_log):
+				a_maf_that_wants_a_certificate_is_left_out, the_device_has_instructions_of_its_own, no_secret_stands_in_the_log):
 			test(s)
 			print("ok", test.__name__, flush=True)
 		s.stop()

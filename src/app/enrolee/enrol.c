@@ -3,6 +3,7 @@
 #include "adapt/sys/file.h"
 #include "adapt/sys/generation.h"
 #include "app/enrolee/exchange.h"
+#include "base/text.h"
 
 /* The certificate alone, without the exchange. */
 static enum err enrol_by_est(struct cli *cli, struct why *why)
@@ -107,10 +108,26 @@ static enum err take_kre(const struct cli *cli, struct inputs *in, struct why *w
 	return OK;
 }
 
+/* Tables 9.2.2.1-1 and -2: Enrolment Target Identifier, Enrolment Expiry */
+static enum err take_instruction(const struct cli *cli, struct exchange_plan *plan, struct why *why)
+{
+	const char *expiry = cli_value(cli, "expiry");
+
+	plan->targets_n = cli_values(cli, "target", &plan->targets);
+	if (!expiry)
+		return OK;
+	TRY(text_duration(span_text(expiry), "--expiry", &plan->expiry_s, why));
+	if (plan->expiry_s < PREFS_EXPIRY_MIN_S || plan->expiry_s > PREFS_EXPIRY_MAX_S)
+		return WHY(why, CLI_USAGE, "TS-0003 9.2.2.1", "--expiry: want %ds to %dd, have '%.40s'", PREFS_EXPIRY_MIN_S,
+			PREFS_EXPIRY_MAX_S / 86400, expiry);
+	return OK;
+}
+
 static enum err take_inputs(const struct cli *cli, struct inputs *in, struct why *why)
 {
 	in->plan.certificate = !cli_flag(cli, "no-certificate");
 	in->plan.maf = !cli_flag(cli, "no-maf");
+	TRY(take_instruction(cli, &in->plan, why));
 	TRY(enrolee_key_option(cli, &in->plan.key_wish, why));
 	TRY(take_token(cli, in, why));
 	if (cli_flag(cli, "again"))
@@ -156,6 +173,8 @@ static const struct cli_option enrol_options[] = {
 	{"exchange", NULL, "Run the enrolment exchange with a certificate too: symmetric keys, MAFs, authorised pairs."},
 	{"again", NULL, "Run it again, authenticated by the re-authentication key Kre of the last one."},
 	{"token-file", "FILE", "Enrolment-Token that the M2M service provider handed out; - is standard input."},
+	{"target", "ID", "Enrolment Target Identifier: a MAF-ID, or Enrolee B's CSE-ID or AE-ID, that the MEF must grant; may be repeated."},
+	{"expiry", "DURATION", "Enrolment Expiry, as 30d: the keys end then at the latest; default: when the MEF says."},
 	{"no-certificate", NULL, "Tell the MEF that this device takes no certificate."},
 	{"no-maf", NULL, "Tell the MEF that this device uses no MAF."},
 	{"out", "DIR", "Where to keep the credentials (same as --dir; default ./enrolee)."},

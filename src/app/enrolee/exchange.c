@@ -120,6 +120,18 @@ static enum err do_action(struct running *r, const struct agent_x_action *action
 	return OK;
 }
 
+/* Table 9.2.2.1-1: what this device was to be provisioned for; told only after the keys are stored. */
+static enum err done(const struct running *r, const struct agent_keys *k, struct why *why)
+{
+	TRY(keys_tell(r->cli, r->plan->dir, k, false, why));
+	for (size_t i = 0; i < r->plan->targets_n; i++) {
+		if (!agent_keys_granted(k, span_text(r->plan->targets[i])))
+			return WHY(why, AGENT_TARGET, "TS-0003 9.2.2.1", "Enrolment Target: want '%.200s' granted, have %zu MAFs and %zu pairs without it",
+				r->plan->targets[i], k->mafs_n, k->pairs_n);
+	}
+	return OK;
+}
+
 static enum err run(struct running *r, struct why *why)
 {
 	for (;;) {
@@ -128,7 +140,7 @@ static enum err run(struct running *r, struct why *why)
 		if (action.kind == AGENT_X_FAILED)
 			return why->kind;
 		if (action.kind == AGENT_X_DONE)
-			return keys_tell(r->cli, r->plan->dir, action.keys, false, why);
+			return done(r, action.keys, why);
 		cli_say(r->cli, "  %s\n", action.step);
 		struct why failure = {0};
 		if (do_action(r, &action, &failure) != OK)
@@ -145,6 +157,7 @@ enum err exchange_drive(const struct cli *cli, const struct exchange_plan *plan,
 		.maf = plan->maf,
 		.has_certificate = plan->has_certificate,
 		.token = plan->token,
+		.expiry_s = plan->expiry_s,
 		.form = DOC_JSON,
 		.clock = cli->clock,
 	};

@@ -14,6 +14,9 @@ struct exchange_plan {
 	bool certificate, maf;         /* what the device is ready for */
 	bool has_certificate;
 	const char *token;             /* NULL: none */
+	int64_t expiry_s;              /* Enrolment Expiry; 0: as the MEF says */
+	const char *const *targets;    /* Enrolment Target Identifiers that must be granted */
+	size_t targets_n;
 	enum key_spec key_wish;
 	bool no_wait;
 	bool tls12_only;
