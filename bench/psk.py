@@ -1,6 +1,7 @@
 """Pre-shared keys: enrolment exchanges, key retrievals, first contacts with a MAF."""
 import json
 import os
+import re
 
 from service import THREADS, Fleet, Server, drive, make_factory, openssl_speed, run, say
 
@@ -15,6 +16,13 @@ def write_preferences(server, scratch):
         json.dump({"certificate": "offer", "targets": [{"id": TARGET, "usages": [22]}],
                    "mafs": [{"fqdn": MAF, "uri": f"https://{MAF}", "credential": "symmetricKey", "usages": [32]}]}, out)
     server.command("prefs", "set", "--default", path)
+
+
+def allow_connections(path, n):
+    """All clients come from one address here."""
+    text = open(path).read()
+    with open(path, "w") as out:
+        out.write(re.sub(r"(?m)^(connections_per_source = ).*", rf"\g<1>{n}", text))
 
 
 def measure_enrolments(build, server, fleet, n, keys, add):
@@ -52,6 +60,7 @@ def measure_psk(build, scratch, quick, add):
         add("key_retrieval_per_s", f["per_s"], "per second")
         run(server.openmef, "maf", "new", MAF, "--dir", f"{place}/maf", "--mef-dir", server.dir, "--https", "127.0.0.1:0",
             "--connect", f"127.0.0.1:{server.port}")
+        allow_connections(f"{place}/maf/openmef.conf", others + THREADS)
         maf = Server(build, place, f"{place}/maf")
         maf.start()
         drive(server, [f"{build}/bench/bench_psk", "enrol", str(server.port), str(THREADS), str(first + others), "12",

@@ -44,6 +44,16 @@ int registrar_main(const struct role_start *start);
 int signer_main(const struct role_start *start);
 int caller_main(const struct role_start *start);
 
+/* The roles that a program holds: openmef/roles.c, caller/main.c. */
+struct role_word {
+	const char *word; /* "role-front" */
+	const char *what;
+	enum role role;
+	int (*main)(const struct role_start *start);
+};
+extern const struct role_word role_words[];
+extern const size_t role_words_n;
+
 /* `openmef role-...`: argv[0] is the role's word. By hand it says what it is and returns 2. */
 int cmd_role(int argc, char **argv);
 /* `openmef serve`: the parent. argv[0] is "serve". */

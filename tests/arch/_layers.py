@@ -95,6 +95,6 @@ def programs(root):
 	for name, body in re.findall(r"add_executable\((\w+)\s+\$\{(\w+)\}", text):
 		glob = re.search(rf"file\(GLOB\s+{body}\s+(?:CONFIGURE_DEPENDS\s+)?([^)]*)\)", text)
 		links = re.search(rf"target_link_libraries\(\s*{name}\s+PRIVATE([^)]*)\)", text)
-		folders = [re.sub(r"/\*\.c$", "", word) for word in (glob.group(1).split() if glob else [])]
+		folders = [re.sub(r"/\*\.c$", "", word) for word in (glob.group(1).split() if glob else []) if word.endswith("/*.c")]
 		found[name] = (folders, links.group(1).split() if links else [])
 	return found

@@ -15,6 +15,7 @@ from _service import check, run  # noqa: E402
 PREFIX = "/opt/openmef"
 WANT = {
 	"bin/openmef": 0o755,
+	"bin/openmef-caller": 0o755,
 	"bin/enrolee": 0o755,
 	"share/man/man1/openmef.1": 0o644,
 	"share/man/man1/enrolee.1": 0o644,

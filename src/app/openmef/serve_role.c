@@ -18,18 +18,6 @@
 
 enum { CONF_TEXT_MAX = 1024 * 1024, EXIT_BY_HAND = 2, INDEX_MAX = 4096, KEEP_FREE = 128 * 1024 };
 
-static const struct {
-	const char *word;
-	const char *what;
-	enum role role;
-	int (*main)(const struct role_start *start);
-} words[] = {
-	{"role-front", "accepts connections", ROLE_FRONT, front_main},
-	{"role-registrar", "holds the store and decides", ROLE_REGISTRAR, registrar_main},
-	{"role-signer", "holds the CA key and signs", ROLE_SIGNER, signer_main},
-	{"role-caller", "fetches keys from MEFs", ROLE_CALLER, caller_main},
-};
-
 static bool inherited(void)
 {
 	int type = 0;
@@ -137,21 +125,21 @@ int cmd_role(int argc, char **argv)
 	/* Without these the C library keeps what one large reply or list once needed. */
 	mallopt(M_MMAP_THRESHOLD, KEEP_FREE);
 	mallopt(M_TRIM_THRESHOLD, KEEP_FREE);
-	while (i < sizeof(words) / sizeof(words[0]) && strcmp(argv[0], words[i].word) != 0)
+	while (i < role_words_n && strcmp(argv[0], role_words[i].word) != 0)
 		i++;
-	if (i == sizeof(words) / sizeof(words[0]) || !conf) {
+	if (i == role_words_n || !conf) {
 		fprintf(stderr, "openmef: %s: there is no such role\n", argv[0]);
 		return EXIT_BY_HAND;
 	}
-	start.role = words[i].role;
+	start.role = role_words[i].role;
 	if (start_role(&start, conf, argc, argv, &why) != OK) {
 		char text[WHY_TEXT_MAX + 256];
 		why_print(&why, text, sizeof(text));
-		fprintf(stderr, "openmef: %s is the part of `openmef serve` that %s.\n%s\n", words[i].word,
-			words[i].what, text);
+		fprintf(stderr, "openmef: %s is the part of `openmef serve` that %s.\n%s\n", role_words[i].word,
+			role_words[i].what, text);
 		return EXIT_BY_HAND;
 	}
 	open_log(&start);
 	ignore_signals();
-	return words[i].main(&start);
+	return role_words[i].main(&start);
 }

@@ -58,8 +58,30 @@ static int reset_signals(posix_spawnattr_t *attr)
 	return rc;
 }
 
+/*
+ * The program that runs, even when another one has taken its name since; the caller is a program of its own
+ * beside it. The kernel marks a program that was replaced by " (deleted)".
+ */
+static int find_program(enum role role, char *out, size_t size)
+{
+	static const char caller[] = "/openmef-caller";
+
+	if (role != ROLE_CALLER)
+		return snprintf(out, size, "/proc/self/exe") > 0 ? 0 : EINVAL;
+	ssize_t n = readlink("/proc/self/exe", out, size - 1);
+	if (n < 0)
+		return errno;
+	out[n] = '\0';
+	char *slash = strrchr(out, '/');
+	if (!slash || (size_t)(slash - out) + sizeof(caller) > size)
+		return ENAMETOOLONG;
+	memcpy(slash, caller, sizeof(caller));
+	return 0;
+}
+
 static int run(const struct spawn *s, int control, pid_t *pid)
 {
+	char path[4096];
 	char program[] = "openmef", word[32], index[16];
 	char *argv[] = {program, word, index, NULL};
 	posix_spawn_file_actions_t actions;
@@ -75,9 +97,10 @@ static int run(const struct spawn *s, int control, pid_t *pid)
 		rc = place(&actions, s, control);
 		if (rc == 0)
 			rc = reset_signals(&attr);
-		/* The program that runs, even when another one has taken its name since. */
 		if (rc == 0)
-			rc = posix_spawn(pid, "/proc/self/exe", &actions, &attr, argv, environ);
+			rc = find_program(s->role, path, sizeof(path));
+		if (rc == 0)
+			rc = posix_spawn(pid, path, &actions, &attr, argv, environ);
 		posix_spawnattr_destroy(&attr);
 	}
 	posix_spawn_file_actions_destroy(&actions);
