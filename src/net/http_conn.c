@@ -364,10 +364,12 @@ static bool step_read(struct http_conn *c)
 		in.p = c->server->scratch;
 	}
 	enum http_state state = feed(c, in, &used, &why);
-	if (fresh)
+	if (fresh) {
 		buf_put_span(&c->rest, span_from(in, used));
-	else
+		mem_wipe(c->server->scratch, in.n); /* a body may hold a key, and the next read may be shorter */
+	} else {
 		buf_drop(&c->rest, used);
+	}
 	if (c->rest.n == 0)
 		buf_fini(&c->rest);
 	if (state == HTTP_COMPLETE)
