@@ -98,6 +98,15 @@ static enum err make_psk_dir(const char *dir, struct why *why)
 	return OK;
 }
 
+/* A crash between making a file and writing it leaves one that holds no key. */
+static void drop_empty(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		unlink(path);
+}
+
 /* The key of a row whose batch a crash undid stands in its file already. */
 static enum err make_key(struct importing *im, const char *kpmid, struct secret *out, struct why *why)
 {
@@ -108,6 +117,8 @@ static enum err make_key(struct importing *im, const char *kpmid, struct secret 
 	if (strlen(kpmid) > NAME_MAX)
 		return WHY(why, PSK_NAME, "", "psk_id: of %zu characters, which no file can be called by", strlen(kpmid));
 	TRY(cli_path(im->psk_dir, kpmid, path, sizeof(path), why));
+	if (im->resume && !im->dry_run)
+		drop_empty(path);
 	if (im->resume && access(path, F_OK) == 0)
 		return psk_read(path, KEY_FORM_HEX, out, why);
 	TRY(psk_make(im->cli, out, why));
