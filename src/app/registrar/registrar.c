@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+enum { COMMIT_WAIT_MS = 4 };
+
 void registrar_rest(struct registrar *r)
 {
 	if (r->stopping && links_calls(r) == 0 && !r->crl_under_way)
@@ -44,10 +46,32 @@ static void on_poke(void *arg)
 	keys_look(arg);
 }
 
-/* Group commit: everything that one turn brought shares one sync of the disk. */
+static void on_commit_due(void *arg)
+{
+	((struct registrar *)arg)->commit.due = true;
+}
+
+/*
+ * Group commit: everything that one turn brought shares one sync of the disk. While answers come in company, a commit
+ * waits COMMIT_WAIT_MS for more of them, which costs less than another sync; who comes alone never waits.
+ */
 static void on_turn_end(void *arg)
 {
-	batch_flush(((struct registrar *)arg)->batch);
+	struct registrar *r = arg;
+	size_t waiting = batch_waiting(r->batch);
+
+	if (r->commit.company && waiting > 0 && !r->commit.due) {
+		if (!r->commit.waits)
+			loop_timer_set(r->commit.timer, COMMIT_WAIT_MS);
+		r->commit.waits = true;
+		return;
+	}
+	if (r->commit.waits)
+		loop_timer_stop(r->commit.timer);
+	if (waiting > 0)
+		r->commit.company = waiting > 1;
+	r->commit.waits = r->commit.due = false;
+	batch_flush(r->batch);
 }
 
 static enum err registrar_init(struct registrar *r, const struct role_start *start, struct why *why)
@@ -63,6 +87,7 @@ static enum err registrar_init(struct registrar *r, const struct role_start *sta
 		TRY(crl_start(r, start->conf, why));
 	TRY(keys_start(r, why));
 	TRY(registrar_psk_start(r, why));
+	TRY(loop_timer_new(r->loop, on_commit_due, r, &r->commit.timer, why));
 	TRY(loop_after_turn(r->loop, on_turn_end, r, why));
 	TRY(role_control_new(r->loop, start, &events, &r->control, why));
 	TRY(sandbox_enter(ROLE_REGISTRAR, why));
@@ -76,6 +101,7 @@ static void registrar_fini(struct registrar *r)
 	loop_timer_free(r->crl_timer);
 	loop_timer_free(r->keys_timer);
 	loop_timer_free(r->unknown.timer);
+	loop_timer_free(r->commit.timer);
 	registrar_close_maf(r);
 	registrar_close(r);
 	links_free(r);

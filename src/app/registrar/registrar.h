@@ -44,6 +44,10 @@ struct registrar {
 		unsigned int times;
 		struct loop_timer *timer; /* runs while there is something to tell */
 	} unknown; /* psk_identities */
+	struct {
+		struct loop_timer *timer;
+		bool company, waits, due;
+	} commit; /* of the batch */
 	bool stopping;
 	int64_t strangers_second; /* lines about strangers in it */
 	unsigned int strangers;
