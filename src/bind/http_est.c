@@ -1,20 +1,11 @@
 #include "base/mem.h"
-#include "bind/turn.h"
+#include "bind/est_turn.h"
 #include "pki/cms.h"
 #include "proto/est/attrs.h"
 #include "proto/est/body.h"
 #include "proto/est/challenge.h"
-#include "proto/est/path.h"
 
 #include <stdio.h>
-
-/* What one EST request is about, known before its operation runs. */
-struct est_turn {
-	const struct turn *turn;
-	struct est_path path;
-	const struct est_label *label;
-	int64_t now_s;
-};
 
 void turn_est_body(const struct turn *t, const char *media_type, struct span der, struct span user_agent)
 {
@@ -238,6 +229,8 @@ static const struct {
 	{EST_CSRATTRS, CALL_GET, "GET", csrattrs},
 	{EST_SIMPLEENROLL, CALL_POST, "POST", enrol},
 	{EST_SIMPLEREENROLL, CALL_POST, "POST", enrol},
+	{EST_SERVERKEYGEN, CALL_POST, "POST", est_serverkeygen},
+	{EST_FULLCMC, CALL_POST, "POST", est_fullcmc},
 };
 
 static enum err open_turn(struct est_turn *e, size_t *row_out, struct why *why)

@@ -81,7 +81,7 @@ def check_conf(d):
 	for row in json.loads(openmef("help", "conf", "--json").stdout):
 		if row["section"] == "maf": # of another role
 			continue
-		check(re.search(rf"^{row['key']} =", text, re.M), f"openmef.conf lacks {row['key']}")
+		check(re.search(rf"^(# )?{row['key']} =", text, re.M), f"openmef.conf lacks {row['key']}")
 		check(row["comment"].split()[0] in text, f"openmef.conf does not explain {row['key']}")
 
 

@@ -28,6 +28,31 @@ struct conf_pairs {
 	size_t n;
 };
 
+/* [issuer NAME]: a CA that is not this MEF's own. */
+enum issuer_kind { ISSUER_EST = 0, ISSUER_COMMAND = 1 };
+
+enum { ISSUERS_MAX = 8 };
+
+struct conf_issuer {
+	char name[ISSUER_NAME_MAX];
+	enum issuer_kind kind;
+	char chain[CONF_PATH_MAX]; /* its CA certificates, PEM: what it issues must chain to them; given to clients by cacerts */
+	/* est: an upstream CA, to which this MEF is a registration authority */
+	char uri[256];     /* https://FQDN[:PORT]/.well-known/est[/LABEL] */
+	char connect[256]; /* HOST:PORT instead of the URI's, or "" */
+	char anchors[CONF_PATH_MAX]; /* for its server certificate */
+	char cert[CONF_PATH_MAX];    /* with id-kp-cmcRA, then its chain */
+	char key[CONF_PATH_MAX];     /* encrypted PKCS#8 */
+	/* command: reads a CSR (PEM) from stdin and writes a certificate (PEM) to stdout */
+	char command[CONF_PATH_MAX]; /* absolute path and arguments, parted by blanks */
+	int64_t timeout_s;           /* of one order, retries and all */
+};
+
+struct conf_issuers {
+	struct conf_issuer items[ISSUERS_MAX];
+	size_t n;
+};
+
 struct conf {
 	char dir[CONF_PATH_MAX];  /* where the file lies; relative paths start here */
 	/* [serve] */
@@ -60,6 +85,8 @@ struct conf {
 	char ca_cert[CONF_PATH_MAX];
 	char ca_key[CONF_PATH_MAX];
 	char ca_chain[CONF_PATH_MAX]; /* above the issuing CA up to the root, PEM */
+	char message_cert[CONF_PATH_MAX]; /* signs CMC answers and keys that the MEF makes; "": neither is offered */
+	char message_key[CONF_PATH_MAX];
 	int64_t crl_lifetime_s, crl_overlap_s;
 	/* [keys] */
 	char master_key[CONF_PATH_MAX]; /* "file:PATH" or "credential:NAME" (systemd) */
@@ -71,6 +98,7 @@ struct conf {
 	/* [profile NAME], [label NAME] */
 	struct profile_set profiles;
 	struct label_set labels;
+	struct conf_issuers issuers; /* [issuer NAME] */
 };
 
 /*
@@ -96,6 +124,7 @@ MUST_CHECK enum err conf_load(const char *path, struct conf *out, struct why *wh
 void conf_write(const struct conf *c, struct buf *out);
 void conf_defaults(struct conf *out);
 void conf_defaults_maf(struct conf *out);
+const struct conf_issuer *conf_issuer_find(const struct conf *c, const char *name); /* NULL: none */
 const char *conf_pair_find(const struct conf_pairs *pairs, const char *name); /* its value; NULL: none */
 /* "iot": P-256 device certificates of 90 days, label onem2m; "it": 397 days, RSA admitted. */
 MUST_CHECK enum err conf_preset(struct conf *c, const char *name, struct why *why);

@@ -61,6 +61,23 @@ static void *label_of(struct conf *c, const char *name)
 	return l;
 }
 
+static void *issuer_of(struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->issuers.n; i++) {
+		if (strcmp(c->issuers.items[i].name, name) == 0)
+			return &c->issuers.items[i];
+	}
+	if (c->issuers.n == ISSUERS_MAX)
+		return NULL;
+	struct conf_issuer *issuer = &c->issuers.items[c->issuers.n];
+	memset(issuer, 0, sizeof(*issuer));
+	if (!text_is_name(span_text(name), "._-") || !text_copy(issuer->name, sizeof(issuer->name), span_text(name)))
+		return NULL;
+	conf_section_defaults("issuer", issuer);
+	c->issuers.n++;
+	return issuer;
+}
+
 /* [mef] and [maf] share fields, whose defaults differ. */
 static void note_role(struct reading *r, struct span section)
 {
@@ -83,6 +100,8 @@ static void *base_of(struct reading *r, const char *section, struct span *kind)
 		return profile_of(r->conf, instance);
 	if (span_is(*kind, "label") && instance[0])
 		return label_of(r->conf, instance);
+	if (span_is(*kind, "issuer") && instance[0])
+		return issuer_of(r->conf, instance);
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
 		if (span_is(all, plain[i])) {
 			note_role(r, all);
@@ -155,6 +174,36 @@ static enum err check_profiles(const char *path, const struct conf *c, struct wh
 		if (!profile_find(&c->profiles, l->profile))
 			return WHY(why, CONF_MISSING, "", "%s: [label %s]: want a section [profile %s]", path,
 				l->name[0] ? l->name : "default", l->profile);
+	}
+	return OK;
+}
+
+const struct conf_issuer *conf_issuer_find(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->issuers.n; i++) {
+		if (strcmp(c->issuers.items[i].name, name) == 0)
+			return &c->issuers.items[i];
+	}
+	return NULL;
+}
+
+static enum err check_issuers(const char *path, const struct conf *c, struct why *why)
+{
+	for (size_t i = 0; i < c->labels.n; i++) {
+		const struct est_label *l = &c->labels.items[i];
+		if (l->issuer[0] && !conf_issuer_find(c, l->issuer))
+			return WHY(why, CONF_MISSING, "", "%s: [label %s]: want a section [issuer %s]", path,
+				l->name[0] ? l->name : "default", l->issuer);
+	}
+	for (size_t i = 0; i < c->issuers.n; i++) {
+		const struct conf_issuer *s = &c->issuers.items[i];
+		bool est = s->kind == ISSUER_EST;
+		if (!s->chain[0])
+			return WHY(why, CONF_MISSING, "", "%s: [issuer %s]: want chain", path, s->name);
+		if (est && (strncmp(s->uri, "https://", 8) != 0 || !s->anchors[0] || !s->cert[0] || !s->key[0]))
+			return WHY(why, CONF_MISSING, "", "%s: [issuer %s]: want uri (https), anchors, cert and key", path, s->name);
+		if (!est && s->command[0] != '/')
+			return WHY(why, CONF_MISSING, "", "%s: [issuer %s]: want command, an absolute path", path, s->name);
 	}
 	return OK;
 }
@@ -234,6 +283,7 @@ static enum err check_whole(const char *path, const struct conf *c, struct why *
 		return WHY(why, CONF_MISSING, "", "%s: want at least one section [label default]", path);
 	if (c->crl_overlap_s >= c->crl_lifetime_s)
 		return WHY(why, CONF_VALUE, "", "%s: [ca] crl_overlap: want less than crl_lifetime", path);
+	TRY(check_issuers(path, c, why));
 	return check_profiles(path, c, why);
 }
 
@@ -251,6 +301,14 @@ static enum err resolve(const struct conf *c, const char *kind, char path[CONF_P
 	return OK;
 }
 
+static enum err resolve_issuer(const struct conf *c, struct conf_issuer *s, struct why *why)
+{
+	TRY(resolve(c, "", s->chain, why));
+	TRY(resolve(c, "", s->anchors, why));
+	TRY(resolve(c, "", s->cert, why));
+	return resolve(c, "", s->key, why);
+}
+
 static enum err resolve_all(struct conf *c, struct why *why)
 {
 	TRY(resolve(c, "", c->mef_anchors, why));
@@ -260,6 +318,12 @@ static enum err resolve_all(struct conf *c, struct why *why)
 	TRY(resolve(c, "", c->ca_cert, why));
 	TRY(resolve(c, "", c->ca_key, why));
 	TRY(resolve(c, "", c->ca_chain, why));
+	TRY(resolve(c, "", c->message_cert, why));
+	TRY(resolve(c, "", c->message_key, why));
+	for (size_t i = 0; i < c->labels.n; i++)
+		TRY(resolve(c, "", c->labels.items[i].anchors, why));
+	for (size_t i = 0; i < c->issuers.n; i++)
+		TRY(resolve_issuer(c, &c->issuers.items[i], why));
 	TRY(resolve(c, "file:", c->master_key, why));
 	return resolve(c, "sqlite:", c->store, why);
 }
@@ -289,6 +353,7 @@ enum err conf_parse(const char *path, struct span text, struct conf *out, struct
 	conf_defaults(out);
 	out->profiles.n = 0;
 	out->labels.n = 0;
+	out->issuers.n = 0;
 	set_dir(path, out);
 	if (text.n > CONF_FILE_MAX || (text.n && memchr(text.p, 0, text.n)))
 		return WHY(why, CONF_SYNTAX, "", "%s: want text of at most %d bytes", path, CONF_FILE_MAX);

@@ -7,6 +7,7 @@
 		min, max, value, comment}
 #define CONF(...) ROW(conf, __VA_ARGS__)
 #define PROFILE(...) ROW(profile, "profile", __VA_ARGS__)
+#define ISSUER(...) ROW(conf_issuer, "issuer", __VA_ARGS__)
 #define LABEL(...) ROW(est_label, "label", __VA_ARGS__)
 
 enum { DAY = 86400, YEAR = 365 * DAY };
@@ -73,6 +74,9 @@ const struct conf_key conf_schema[] = {
 	CONF("ca", "key", text, ca_key, 1, CONF_PATH_MAX - 1, "ca/issuing.key.pem", "Its private key, encrypted PKCS#8."),
 	CONF("ca", "chain", text, ca_chain, 0, CONF_PATH_MAX - 1, "ca/root.cert.pem",
 		"CA certificates above the issuing one, up to the root, PEM; given to clients by cacerts."),
+	CONF("ca", "message_cert", text, message_cert, 0, CONF_PATH_MAX - 1, "ca/message.cert.pem",
+		"Certificate that signs CMC answers and the keys that serverkeygen makes, issued by the issuing CA, PEM; empty: neither is offered."),
+	CONF("ca", "message_key", text, message_key, 0, CONF_PATH_MAX - 1, "ca/message.key.pem", "Its private key, encrypted PKCS#8."),
 	CONF("ca", "crl_lifetime", duration, crl_lifetime_s, 60, YEAR, "7d", "nextUpdate minus thisUpdate of a CRL."),
 	CONF("ca", "crl_overlap", duration, crl_overlap_s, 0, YEAR, "1d",
 		"A new CRL is published this long before the old one ends, and at once on each revocation."),
@@ -97,13 +101,42 @@ const struct conf_key conf_schema[] = {
 		"Write security usage identifiers as extended key usages (oneM2M assigns no OIDs: needs suid_arc)."),
 	PROFILE("suid_arc", text, suid_arc, 0, 63, "", "Dotted OID arc for suid_ekus."),
 	LABEL("profile", text, profile, 1, STORE_PROFILE_MAX - 1, "device", "Certificate profile of requests under this label."),
+	LABEL("issuer", text, issuer, 0, ISSUER_NAME_MAX - 1, "", "Who issues: a section [issuer NAME]; empty: this MEF's own CA."),
+	LABEL("anchors", text, anchors, 0, LABEL_PATH_MAX - 1, "",
+		"Third-party trust anchors that count under this label and nowhere else, PEM; empty: those of [mef] device_anchors."),
 	LABEL("challenge", challenge, challenge, 0, 0, "accepted",
 		"required: the CSR must echo the challengePassword from csrattrs; accepted: it may."),
 	LABEL("bind_tls", yes_no, bind_tls, 0, 1, "no", "A challenge is good only in the TLS session that fetched it."),
 	LABEL("challenge_ttl", duration, challenge_ttl_s, 10, DAY, "10min", "Lifetime of a challenge."),
+	LABEL("linking", linking, linking, 0, 0, "accepted",
+		"Proof of possession linked to the TLS session (tls-unique, tls-exporter): off, accepted or required."),
+	LABEL("attrs", attrs, attrs, 0, 0, "legacy", "Form of the csrattrs answer: legacy (RFC 7030), template (RFC 9908) or both."),
 	LABEL("reuse_key", yes_no, reuse_key, 0, 1, "yes", "simplereenroll may keep the key."),
+	LABEL("foreign_reenrol", yes_no, foreign_reenrol, 0, 1, "no",
+		"Take simplereenroll with a third-party certificate as simpleenroll (strongSwan's pki asks so)."),
+	LABEL("expired", duration, expired_s, 0, YEAR, "0s",
+		"Renew for so long after the end of the current certificate; never one from the future."),
+	LABEL("serverkeygen", keygen, serverkeygen, 0, 0, "no",
+		"The MEF makes the key pair: no, yes (encrypted where the request asks for it), encrypted (only so)."),
+	LABEL("fullcmc", yes_no, fullcmc, 0, 1, "no", "Offer full CMC: enrolment, renewal and revocation by signed PKI requests."),
+	LABEL("ra", yes_no, ra, 0, 1, "no", "A client whose certificate says id-kp-cmcRA may ask for other enrolees."),
+	LABEL("hold", hold, hold, 0, 0, "no",
+		"Requests that wait for a person (openmef request): no, enrol (all but renewals), all."),
+	LABEL("hold_ttl", duration, hold_ttl_s, 60, YEAR, "7d", "How long a request waits, and an approved one for its client."),
+	LABEL("hold_retry", duration, hold_retry_s, 1, DAY, "5min", "Retry-After told to the client of a waiting request."),
+	LABEL("proxied", yes_no, proxied, 0, 1, "no", "Clients whose TLS ends at a trusted proxy count here; never with bind_tls or linking required."),
 	LABEL("ask_key", ask_key, ask_key, 0, 0, "any", "Key asked for in csrattrs: any, P-256, P-384, RSA-2048, RSA-3072, RSA-4096."),
 	LABEL("ask_ekus", label_ekus, ask_ekus, 0, 4, "", "Extended key usages asked for in csrattrs and checked in the CSR."),
+	ISSUER("kind", issuer_kind, kind, 0, 0, "est", "est: an upstream EST CA, to which this MEF is a registration authority; command: a program of yours."),
+	ISSUER("chain", text, chain, 1, CONF_PATH_MAX - 1, NULL, "Its CA certificates up to the root, PEM: what it issues must chain to them."),
+	ISSUER("uri", text, uri, 0, 255, "", "est: https://FQDN[:PORT]/.well-known/est[/LABEL]."),
+	ISSUER("connect", text, connect, 0, 255, "", "est: HOST:PORT to connect to instead of the URI's; its certificate is checked all the same."),
+	ISSUER("anchors", text, anchors, 0, CONF_PATH_MAX - 1, "", "est: trust anchors for its server certificate, PEM; never the system's."),
+	ISSUER("cert", text, cert, 0, CONF_PATH_MAX - 1, "", "est: this MEF's client certificate there, with id-kp-cmcRA, then its chain, PEM."),
+	ISSUER("key", text, key, 0, CONF_PATH_MAX - 1, "", "est: its private key, encrypted PKCS#8."),
+	ISSUER("command", text, command, 0, CONF_PATH_MAX - 1, "",
+		"command: absolute path and arguments, parted by blanks; reads a CSR (PEM) from stdin, writes a certificate (PEM) to stdout."),
+	ISSUER("timeout", duration, timeout_s, 1, 600, "30s", "Longest time of one order."),
 };
 
 const size_t conf_schema_n = sizeof(conf_schema) / sizeof(conf_schema[0]);

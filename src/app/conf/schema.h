@@ -40,6 +40,11 @@ extern const struct conf_type conf_type_yes_no;
 extern const struct conf_type conf_type_log_level;
 extern const struct conf_type conf_type_role;
 extern const struct conf_type conf_type_pairs; /* struct conf_pairs */
+extern const struct conf_type conf_type_linking;
+extern const struct conf_type conf_type_keygen;
+extern const struct conf_type conf_type_attrs;
+extern const struct conf_type conf_type_hold;
+extern const struct conf_type conf_type_issuer_kind;
 /* types_pki.c: lists of profiles, labels and listeners */
 extern const struct conf_type conf_type_https;
 extern const struct conf_type conf_type_http;

@@ -192,3 +192,42 @@ bool conf_list_next(struct span *rest, struct span *item)
 	*rest = span_from(*rest, n);
 	return n > 0;
 }
+
+/* Words of an enumeration, in the order of its values from 0. */
+struct words {
+	const char *const *list;
+	size_t n;
+};
+
+static enum err word_set(const struct words *words, void *base, const struct conf_key *key, struct span value, struct why *why)
+{
+	for (size_t i = 0; i < words->n; i++) {
+		if (span_is_nocase(value, words->list[i])) {
+			*(int *)field_of(base, key) = (int)i;
+			return OK;
+		}
+	}
+	return WHY(why, CONF_VALUE, "", "%s: '%.*s' is not one of those listed in the comment", key->name,
+		SPAN_FMT(span_first(value, 60)));
+}
+
+#define WORDS(type, ...) \
+	static const char *const type##_words[] = {__VA_ARGS__}; \
+	static enum err type##_set(void *base, const struct conf_key *key, struct span value, struct why *why) \
+	{ \
+		const struct words words = {type##_words, sizeof(type##_words) / sizeof(type##_words[0])}; \
+		return word_set(&words, base, key, value, why); \
+	} \
+	static void type##_show(const void *base, const struct conf_key *key, struct buf *out) \
+	{ \
+		buf_put_text(out, type##_words[*(const int *)field_in(base, key)]); \
+	} \
+	const struct conf_type conf_type_##type = {type##_set, type##_show}
+
+_Static_assert(sizeof(enum linking_mode) == sizeof(int) && sizeof(enum issuer_kind) == sizeof(int), "words are stored as int");
+
+WORDS(linking, "off", "accepted", "required");
+WORDS(keygen, "no", "yes", "encrypted");
+WORDS(attrs, "legacy", "template", "both");
+WORDS(hold, "no", "enrol", "all");
+WORDS(issuer_kind, "est", "command");

@@ -34,6 +34,19 @@ static void write_keys(const char *section, const void *base, bool comments, str
 	}
 }
 
+/* A section that nobody needs at first, as comments. */
+static void write_sample(const char *section, struct buf *out)
+{
+	buf_put_fmt(out, "\n# [%s NAME]\n", section);
+	for (size_t i = 0; i < conf_schema_n; i++) {
+		const struct conf_key *key = &conf_schema[i];
+		if (strcmp(key->section, section) != 0)
+			continue;
+		write_comment(key->comment, out);
+		buf_put_fmt(out, "# %s = %s\n", key->name, key->value ? key->value : "");
+	}
+}
+
 static void write_certificates(const struct conf *c, struct buf *out)
 {
 	buf_put_text(out, "# Certificate profiles: what the CA issues, whoever asks.\n");
@@ -46,6 +59,13 @@ static void write_certificates(const struct conf *c, struct buf *out)
 		const struct est_label *l = &c->labels.items[i];
 		buf_put_fmt(out, "\n[label %s]\n", l->name[0] ? l->name : "default");
 		write_keys("label", l, i == 0, out);
+	}
+	buf_put_text(out, "\n# CAs of others, one section [issuer NAME] each: a label names one by its key issuer.\n");
+	if (c->issuers.n == 0)
+		write_sample("issuer", out);
+	for (size_t i = 0; i < c->issuers.n; i++) {
+		buf_put_fmt(out, "\n[issuer %s]\n", c->issuers.items[i].name);
+		write_keys("issuer", &c->issuers.items[i], i == 0, out);
 	}
 }
 

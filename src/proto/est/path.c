@@ -10,9 +10,8 @@ static const struct {
 	{"csrattrs", EST_CSRATTRS},
 	{"simpleenroll", EST_SIMPLEENROLL},
 	{"simplereenroll", EST_SIMPLEREENROLL},
-	/* named by RFC 7030, not offered; kept here so that no label can take their names */
-	{"fullcmc", EST_NONE},
-	{"serverkeygen", EST_NONE},
+	{"serverkeygen", EST_SERVERKEYGEN},
+	{"fullcmc", EST_FULLCMC},
 };
 
 enum { OPERATIONS = sizeof(operations) / sizeof(operations[0]) };

@@ -11,6 +11,8 @@ enum est_operation {
 	EST_CSRATTRS,
 	EST_SIMPLEENROLL,
 	EST_SIMPLEREENROLL,
+	EST_SERVERKEYGEN,
+	EST_FULLCMC,
 };
 
 struct est_path {

@@ -16,7 +16,8 @@ static enum err parse(const char *path, struct est_path *out)
 /* RFC 7030 3.2.2: the operation follows the well-known prefix */
 static void operations_without_label_are_found(void **state)
 {
-	static const enum est_operation ops[] = {EST_CACERTS, EST_CSRATTRS, EST_SIMPLEENROLL, EST_SIMPLEREENROLL};
+	static const enum est_operation ops[] = {EST_CACERTS, EST_CSRATTRS, EST_SIMPLEENROLL, EST_SIMPLEREENROLL,
+		EST_SERVERKEYGEN, EST_FULLCMC};
 	(void)state;
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
@@ -78,8 +79,8 @@ static void anything_else_is_not_found(void **state)
 		"/.well-known/estcacerts", "/.well-known/est/cacerts/", "/.well-known/est/iot/", "/.well-known/est/iot",
 		"/.well-known/est/iot/more/cacerts", "/.well-known/est/CACERTS", "/.well-known/EST/cacerts",
 		"/.well-known/est/../est/cacerts", "/.well-known/est/./cacerts", "/.well-known/est/../cacerts",
-		"/.well-known/est/i%6ft/cacerts", "/.well-known/est/fullcmc", "/.well-known/est/serverkeygen",
-		"/.well-known/est/iot/serverkeygen", "/.well-known/est/iot/cacerts/", "/.well-known/est/iot/cacerts/x",
+		"/.well-known/est/i%6ft/cacerts", "/.well-known/est/fullCMC", "/.well-known/est/serverkeygen/",
+		"/.well-known/est/iot/cacerts/", "/.well-known/est/iot/cacerts/x",
 		"x/.well-known/est/cacerts", "/.well-known/est/cacerts?x",
 	};
 	(void)state;
