@@ -141,7 +141,11 @@ static void describe_call(struct agent *a, const struct step *step, struct agent
 	bool enrol = a->state == STATE_ENROL;
 
 	buf_clear(&a->url);
-	buf_put_fmt(&a->url, "%s/%s", a->base, operation_of(a));
+	if (a->moved[0])
+		buf_put_text(&a->url, a->moved);
+	else
+		buf_put_fmt(&a->url, "%s/%s", a->base, operation_of(a));
+	a->posts = enrol;
 	out->method = enrol ? CALL_POST : CALL_GET;
 	out->url = buf_text(&a->url);
 	out->accept = step->accept;
@@ -255,9 +259,14 @@ static void take(struct agent *a, const struct agent_reply *reply)
 
 void agent_feed(struct agent *a, const struct agent_reply *reply)
 {
-	if (steps[a->state].kind != AGENT_CALL)
+	if (steps[a->state].kind != AGENT_CALL) {
 		out_of_turn(a);
-	else if (reply->status == 202 || reply->status == 503)
+		return;
+	}
+	if (run_moves(a, reply))
+		return;
+	a->moved[0] = '\0';
+	if (reply->status == 202 || reply->status == 503)
 		wait_for(a, reply);
 	else if (is_good(a, reply->status))
 		take(a, reply);

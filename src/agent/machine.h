@@ -15,6 +15,7 @@ enum {
 	AGENT_WAIT_DEFAULT_S = 60,   /* where the MEF names no Retry-After */
 	AGENT_WAIT_MAX_S = 86400,
 	AGENT_REPLY_MAX = 1024 * 1024,
+	AGENT_MOVES_MAX = 3,         /* redirections of one run, to the same origin */
 	/* A certificate that begins so far ahead of the device's clock is still installed: a MEF that does not
 	 * backdate and a clock that nobody set for some days differ by less. */
 	AGENT_SLOW_CLOCK_S = 600,
@@ -66,6 +67,7 @@ struct agent_reply {
 	struct span media_type;
 	struct span body;
 	int64_t retry_after_s; /* 0: none */
+	const char *location;  /* of a redirection, as absolute URI; NULL or "": none */
 	const struct span *server_certs; /* DER that the MEF showed in the TLS handshake, leaf first */
 	size_t server_certs_n;
 };

@@ -26,6 +26,9 @@ struct agent {
 	struct buf url;
 	unsigned int waits;
 	int64_t wait_s;
+	char moved[CALL_PATH_MAX]; /* where this call was redirected to; "": as it was */
+	bool posts;              /* the call is a POST */
+	unsigned int moves;
 	bool challenged_again; /* csrattrs was fetched a second time after a refusal */
 
 	struct cert_set held;    /* anchors that the device had */
@@ -48,6 +51,11 @@ MUST_CHECK enum err cert_set_add(struct cert_set *set, struct span der, struct w
 MUST_CHECK enum err run_take_ca_certs(struct agent *a, const struct agent_reply *reply, struct why *why);
 /* trust.c: the reply's certificate against key, names, EKUs, dates and anchors; chain_pem filled. */
 MUST_CHECK enum err run_take_issued(struct agent *a, const struct agent_reply *reply, struct why *why);
+/*
+ * redirect.c: RFC 7030 3.2.1: a redirection to the same origin is followed, another never: who is there was not
+ * configured. True: the call goes to a->moved.
+ */
+bool run_moves(struct agent *a, const struct agent_reply *reply);
 /* request.c: the CSR as csrattrs and the current certificate want it (steps 2, 3b). */
 MUST_CHECK enum err run_take_attrs(struct agent *a, const struct agent_reply *reply, struct why *why);
 MUST_CHECK enum err run_make_csr(struct agent *a, struct why *why);

@@ -304,7 +304,7 @@ static void a_body_one_past_the_bound_is_refused(void **state)
 	must_get(f, URL "/echo", &reply);
 }
 
-/* RFC 7030 3.2.1: a redirect needs a new authorization; the agent refuses it */
+/* RFC 7030 3.2.1: where a redirect leads is told; whether to follow is the agent's to decide */
 static void redirects_and_logins_are_answers_like_others(void **state)
 {
 	struct world *w = *state;
@@ -315,6 +315,7 @@ static void redirects_and_logins_are_answers_like_others(void **state)
 
 	must_get(f, URL "/redirect", &reply);
 	assert_int_equal(reply.status, 302);
+	assert_string_equal(reply.location, URL "/echo");
 	must_get(f, URL "/login", &reply);
 	assert_int_equal(reply.status, 401);
 	assert_int_equal(s.counts->requests, 2);

@@ -243,15 +243,19 @@ static void take_head(struct fetch *f, struct fetch_reply *out)
 {
 	long status = 0;
 	const char *media_type = NULL;
+	char *location = NULL;
 	curl_off_t retry_after = 0;
 
 	curl_easy_getinfo(f->curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(f->curl, CURLINFO_CONTENT_TYPE, &media_type);
 	curl_easy_getinfo(f->curl, CURLINFO_RETRY_AFTER, &retry_after);
+	curl_easy_getinfo(f->curl, CURLINFO_REDIRECT_URL, &location);
 	out->status = (unsigned int)status;
 	out->retry_after_s = retry_after > 0 ? retry_after : 0; /* a date in the past comes out negative */
 	if (!text_copy(out->media_type, sizeof(out->media_type), span_text(media_type ? media_type : "")))
 		out->media_type[0] = '\0';
+	if (!text_copy(out->location, sizeof(out->location), span_text(location ? location : "")))
+		out->location[0] = '\0';
 	out->certs = f->server.certs;
 	out->certs_n = f->server.certs_n;
 }

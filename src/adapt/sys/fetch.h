@@ -1,7 +1,7 @@
 #pragma once
 /*
  * HTTPS calls of the device by libcurl: explicit anchors only, client certificate or shared key, one connection
- * kept for all calls of a run, no redirects, no proxies, bounded replies. Blocking. The server's certificate is
+ * kept for all calls of a run, redirects told and not followed, no proxies, bounded replies. Blocking. The server's certificate is
  * judged in the handshake, before anything is sent, by the same path validation as everywhere else. With a
  * shared key no certificate counts: the server must hold the key.
  */
@@ -49,6 +49,7 @@ struct fetch_reply {
 	unsigned int status;
 	char media_type[CALL_MEDIA_MAX];
 	int64_t retry_after_s;
+	char location[CALL_PATH_MAX]; /* of a redirection, made absolute; "": none, or too long */
 	struct buf body; /* may hold a key: wiped */
 	struct secret exported[FETCH_EXPORTS_MAX]; /* FETCH_EXPORT_SIZE octets of each label asked for */
 	const struct span *certs; /* DER shown by the server, leaf first; valid until the next call */

@@ -37,6 +37,7 @@ static enum err do_call(struct driving *d, const struct agent_action *action, st
 		.media_type = span_text(got.media_type),
 		.body = buf_span(&got.body),
 		.retry_after_s = got.retry_after_s,
+		.location = got.location,
 		.server_certs = got.certs,
 		.server_certs_n = got.certs_n,
 	};
