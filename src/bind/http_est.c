@@ -156,8 +156,7 @@ static struct waiting *waiting_new(const struct turn *t)
 	return w;
 }
 
-/* Reads the request only as far as its challenge; everything else is the business of core/enrol. */
-static enum err read_challenge(const struct est_turn *e, const struct client *client, struct span der,
+enum err est_read_challenge(const struct est_turn *e, const struct client *client, struct span der,
 	uint8_t nonce[CHALLENGE_NONCE_SIZE], struct span *nonce_out, struct why *why)
 {
 	struct challenge_facts facts = {0};
@@ -191,7 +190,7 @@ static void enrol_der(const struct est_turn *e, struct span der, struct waiting 
 		turn_refuse(e->turn, &client, &why, answer, w);
 		return;
 	}
-	ask.challenge_err = read_challenge(e, &client, der, nonce, &ask.nonce, &why);
+	ask.challenge_err = est_read_challenge(e, &client, der, nonce, &ask.nonce, &why);
 	ask.challenge_why = &why;
 	if (ask.challenge_err > ERR_PENDING)
 		turn_refuse(e->turn, &client, &why, answer, w);

@@ -202,6 +202,8 @@ struct store_ops {
 	enum err (*enrolee_set_state)(void *self, const char *id, enum enrolee_state state, int64_t now_s, struct why *why);
 	enum err (*enrolee_remove)(void *self, const char *id, int64_t now_s, struct why *why);
 	enum err (*enrolee_find)(void *self, const char *id, struct arena *arena, struct enrolee *out, struct why *why);
+	/* The one with this entity id (normal form). ERR_NOT_FOUND. */
+	enum err (*enrolee_by_entity)(void *self, enum entity_type type, const char *entity_id, struct arena *arena, struct enrolee *out, struct why *why);
 	enum err (*enrolee_list)(void *self, const struct enrolee_filter *filter, enrolee_each each, void *arg, struct why *why);
 	enum err (*credential_add)(void *self, const char *enrolee_id, const struct credential *c, struct why *why);
 	enum err (*credential_list)(void *self, const char *enrolee_id, credential_each each, void *arg, struct why *why);

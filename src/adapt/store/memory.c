@@ -242,6 +242,7 @@ static const struct store_ops ops = {
 	.enrolee_set_state = memory_enrolee_set_state,
 	.enrolee_remove = memory_enrolee_remove,
 	.enrolee_find = memory_enrolee_find,
+	.enrolee_by_entity = memory_enrolee_by_entity,
 	.enrolee_list = memory_enrolee_list,
 	.credential_add = memory_credential_add,
 	.credential_list = memory_credential_list,

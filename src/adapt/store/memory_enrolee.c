@@ -119,6 +119,19 @@ enum err memory_enrolee_find(void *self, const char *id, struct arena *arena, st
 	return OK;
 }
 
+enum err memory_enrolee_by_entity(void *self, enum entity_type type, const char *entity_id, struct arena *arena,
+	struct enrolee *out, struct why *why)
+{
+	struct memory *m = self;
+
+	for (size_t i = 0; i < m->rows.tables[ROWS_ENROLEE].n; i++) {
+		const struct enrolee *e = &m->rows.tables[ROWS_ENROLEE].at[i]->enrolee;
+		if (e->entity_type == type && strcmp(e->entity_id, entity_id) == 0)
+			return memory_enrolee_find(self, e->id, arena, out, why);
+	}
+	return WHY(why, STORE_NO_ENROLEE, "", "entity id '%.100s': want it registered, have none", entity_id);
+}
+
 static bool contains(const char *text, struct span part)
 {
 	struct span s = span_text(text);

@@ -21,6 +21,8 @@ enum err memory_enrolee_set_state(void *self, const char *id, enum enrolee_state
 enum err memory_enrolee_remove(void *self, const char *id, int64_t now_s, struct why *why);
 enum err memory_enrolee_find(void *self, const char *id, struct arena *arena, struct enrolee *out,
 	struct why *why);
+enum err memory_enrolee_by_entity(void *self, enum entity_type type, const char *entity_id, struct arena *arena,
+	struct enrolee *out, struct why *why);
 enum err memory_enrolee_list(void *self, const struct enrolee_filter *filter, enrolee_each each,
 	void *arg, struct why *why);
 enum err memory_credential_add(void *self, const char *enrolee_id, const struct credential *c,

@@ -157,6 +157,22 @@ static enum err enrolee_find(void *self, const char *id, struct arena *arena, st
 	return OK;
 }
 
+static enum err enrolee_by_entity(void *self, enum entity_type type, const char *entity_id, struct arena *arena,
+	struct enrolee *out, struct why *why)
+{
+	struct db *db = self;
+	sqlite3_stmt *s OWNED_STATEMENT = NULL;
+	enum err err = OK;
+
+	TRY(db_statement(db, SQL_ENTITY_FIND, &s, why));
+	db_bind_number(s, 1, type);
+	db_bind_text(s, 2, entity_id);
+	if (!db_row(db, s, &err, "find an enrolee", why))
+		return err != OK ? err : WHY(why, STORE_NO_ENROLEE, "",
+			"entity id '%.100s': want it registered, have none", entity_id);
+	return enrolee_find(self, db_text(s, 0), arena, out, why);
+}
+
 static enum err enrolee_list(void *self, const struct enrolee_filter *filter, enrolee_each each,
 	void *arg, struct why *why)
 {
@@ -277,6 +293,7 @@ void db_enrolee_ops(struct store_ops *ops)
 	ops->enrolee_set_state = enrolee_set_state;
 	ops->enrolee_remove = enrolee_remove;
 	ops->enrolee_find = enrolee_find;
+	ops->enrolee_by_entity = enrolee_by_entity;
 	ops->enrolee_list = enrolee_list;
 	ops->credential_add = credential_add;
 	ops->credential_list = credential_list;

@@ -60,6 +60,23 @@ static void texts_of_a_found_enrolee_outlive_its_removal(void **state)
 	assert_string_equal(out.entity_id, "urn:a");
 }
 
+static void finds_by_type_and_entity_id_together(void **state)
+{
+	struct store_fixture *f = *state;
+	struct enrolee out = {0};
+
+	WORKS(f, CALL0(f, begin));
+	add_enrolee(f, "a", "urn:a");
+	add_enrolee(f, "b", "urn:b");
+	WORKS(f, CALL(f, enrolee_by_entity, ENTITY_NODE, "urn:b", &f->arena, &out));
+	assert_string_equal(out.id, "b");
+	FAILS(f, STORE_NO_ENROLEE, CALL(f, enrolee_by_entity, ENTITY_AE, "urn:b", &f->arena, &out));
+	FAILS(f, STORE_NO_ENROLEE, CALL(f, enrolee_by_entity, ENTITY_NODE, "urn:", &f->arena, &out));
+	FAILS(f, STORE_NO_ENROLEE, CALL(f, enrolee_by_entity, ENTITY_NODE, "URN:B", &f->arena, &out));
+	WORKS(f, CALL(f, enrolee_remove, "b", 1));
+	FAILS(f, STORE_NO_ENROLEE, CALL(f, enrolee_by_entity, ENTITY_NODE, "urn:b", &f->arena, &out));
+}
+
 static void finds_no_stranger(void **state)
 {
 	struct store_fixture *f = *state;
@@ -537,6 +554,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(gives_back_what_was_added),
 	cmocka_unit_test(takes_a_missing_label_and_profile_as_empty),
 	cmocka_unit_test(texts_of_a_found_enrolee_outlive_its_removal),
+	cmocka_unit_test(finds_by_type_and_entity_id_together),
 	cmocka_unit_test(finds_no_stranger),
 	cmocka_unit_test(refuses_a_second_enrolee_of_the_same_id),
 	cmocka_unit_test(entity_ids_are_unique_within_their_type),
