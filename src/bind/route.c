@@ -20,9 +20,9 @@ static const struct route {
 	void (*handle)(const struct turn *t);
 } routes[] = {
 	{BIND_MEF, "/.well-known/est/", true, METHOD_ANY, bind_est},
-	{BIND_MEF, "/crl/issuing.crl", false, METHOD_GET | METHOD_HEAD, bind_crl},
-	{BIND_MEF, "/ca/issuing.cer", false, METHOD_GET | METHOD_HEAD, bind_ca_cert},
+	{BIND_MEF, "/crl/", true, METHOD_GET | METHOD_HEAD, bind_crl},
 	{BIND_MEF, "/ca/chain.p7c", false, METHOD_GET | METHOD_HEAD, bind_ca_chain},
+	{BIND_MEF, "/ca/", true, METHOD_GET | METHOD_HEAD, bind_ca_cert},
 	{BIND_MAF, M2M_MAF_PATH, true, METHOD_ANY, bind_maf},
 	{BIND_MEF, M2M_EXCHANGE_PATH, false, METHOD_POST, bind_exchange},
 	{BIND_MEF, M2M_EXCHANGE_PATH "/", true, METHOD_POST, bind_exchange},

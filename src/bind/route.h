@@ -15,6 +15,14 @@ struct maf; /* core/maf/maf.h */
 /* A service is one or the other (docs/decisions/0014); a route of the other realm is not there. */
 enum bind_realm { BIND_MEF = 1, BIND_MAF = 2 };
 
+/* Whose CRL is at /crl/NAME.crl, and whose certificate at /ca/NAME.cer, for CDP and AIA. */
+struct bind_ca {
+	const char *name;
+	struct span der;
+};
+
+enum { BIND_CAS_MAX = 2 };
+
 struct bind_env {
 	enum bind_realm realm;
 	struct enrol_env enrol;
@@ -24,7 +32,8 @@ struct bind_env {
 	const struct label_set *labels;
 	const struct secret *challenge_key;
 	struct span ca_chain_cms;   /* certs-only CMS: issuing CA first, then up to the root */
-	struct span issuing_ca_der; /* served at /ca/issuing.cer for AIA */
+	struct bind_ca cas[BIND_CAS_MAX]; /* the issuing CA, in a rollover also the other one */
+	size_t cas_n;
 	/* Told of each fault of ours (kinds above ERR_PENDING), whose text no client sees. NULL: nobody. */
 	void (*fault)(void *arg, const struct why *why);
 	/* Told of each enrolment refused to somebody whom the registry does not know. NULL: nobody. */

@@ -42,6 +42,7 @@ struct crl_entry {
 };
 
 struct crl_order {
+	char ca[ISSUER_NAME_MAX]; /* whose: the name of its configuration; "": the issuing one's */
 	uint64_t number;
 	int64_t this_update_s;
 	int64_t next_update_s;

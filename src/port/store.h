@@ -20,6 +20,7 @@ enum {
 	STORE_EVENT_MAX = 4096,
 	STORE_DER_MAX = 65536,    /* one certificate */
 	STORE_SECRET_MAX = 65536, /* one sealed secret */
+	STORE_CA_MAX = 32,
 	STORE_CRL_MAX = 64 << 20, /* 100 octets a row: some 600,000 revoked certificates */
 	STORE_KEY_ID_MAX = 320,     /* HEX32@FQDN */
 	STORE_KEY_SEALED_MAX = 256,
@@ -98,6 +99,7 @@ struct issued {
 };
 
 struct crl_row {
+	char ca[STORE_CA_MAX]; /* which CA's: the name of its configuration */
 	uint64_t number;
 	int64_t this_update_s;
 	int64_t next_update_s;
@@ -255,9 +257,9 @@ struct store_ops {
 	enum err (*token_list)(void *self, const char *after_id, size_t limit, token_each each, void *arg, struct why *why);
 	enum err (*token_remove)(void *self, const char *id, struct why *why);
 
-	/* CRL: the newest one. put: ERR_CONFLICT unless the number is above the stored one. get: ERR_NOT_FOUND. */
+	/* CRL: the newest one of each CA. put: ERR_CONFLICT unless the number is above that CA's stored one. get: ERR_NOT_FOUND. */
 	enum err (*crl_put)(void *self, const struct crl_row *row, struct why *why);
-	enum err (*crl_get)(void *self, struct arena *arena, struct crl_row *out, struct why *why);
+	enum err (*crl_get)(void *self, const char *ca, struct arena *arena, struct crl_row *out, struct why *why);
 
 	/* Sealed secrets by name; put replaces. get: ERR_NOT_FOUND. */
 	enum err (*secret_put)(void *self, const char *name, struct span sealed, struct why *why);

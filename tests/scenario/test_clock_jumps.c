@@ -227,7 +227,7 @@ static int64_t due_in_s(struct mef_site *m, const struct crl_rules *rules)
 	struct why why = {0};
 	int64_t wait_s = -1;
 
-	assert_int_equal(crl_due(m->store, rules, m->now_s, &wait_s, &why), OK);
+	assert_int_equal(crl_due(m->store, "", rules, m->now_s, &wait_s, &why), OK);
 	return wait_s;
 }
 
@@ -247,7 +247,7 @@ static void a_crl_follows_every_jump(void **state)
 		m->now_s += jumps_s[i];
 		assert_int_equal(due_in_s(m, &rules), 0);
 		assert_int_equal(publish(m, &rules), i + 2);
-		assert_int_equal(m->store->ops->crl_get(m->store->self, &arena, &row, &why), OK);
+		assert_int_equal(m->store->ops->crl_get(m->store->self, "", &arena, &row, &why), OK);
 		assert_int_equal(row.this_update_s, m->now_s);
 		assert_int_equal(row.next_update_s, m->now_s + WEEK_S);
 		assert_int_equal(due_in_s(m, &rules), WEEK_S - DAY_S);

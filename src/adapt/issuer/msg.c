@@ -89,6 +89,7 @@ void msg_crl_order_write(struct buf *out, const struct crl_order *order)
 		buf_put_u64(out, (uint64_t)e->revoked_s);
 		buf_put_u8(out, e->reason);
 	}
+	buf_put_u16_bytes(out, span_text(order->ca));
 }
 
 enum err msg_crl_order_parse(
@@ -104,10 +105,8 @@ enum err msg_crl_order_parse(
 	/* No room is made for more entries than the bytes that came could hold. */
 	if (c.bad || n > MSG_CRL_ENTRIES_MAX || n > c.left / ENTRY_LEAST)
 		return malformed("CRL order", why);
-	if (n == 0)
-		return cursor_done(&c) ? OK : malformed("CRL order", why);
-	struct crl_entry *entries = mem_array(n, sizeof(*entries));
-	if (!entries)
+	struct crl_entry *entries = n ? mem_array(n, sizeof(*entries)) : NULL;
+	if (n && !entries)
 		return WHY(why, NOMEM, "", "CRL order: want room for %zu entries", n);
 	*entries_out = entries;
 	for (size_t i = 0; i < n; i++) {
@@ -117,6 +116,7 @@ enum err msg_crl_order_parse(
 	}
 	out->entries = entries;
 	out->entries_n = n;
+	cursor_text(&c, out->ca, sizeof(out->ca));
 	return cursor_done(&c) ? OK : malformed("CRL order", why);
 }
 

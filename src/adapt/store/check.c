@@ -98,6 +98,8 @@ enum err store_check_crl(const struct crl_row *row, struct why *why)
 	if (row->number > INT64_MAX || row->revision > INT64_MAX)
 		return WHY(why, STORE_SIZE, "", "CRL number: want at most 63 bits, have %llu",
 			(unsigned long long)row->number);
+	if (!memchr(row->ca, 0, sizeof(row->ca)))
+		return WHY(why, STORE_SIZE, "", "CA of a CRL: want at most %d octets", STORE_CA_MAX - 1);
 	return check_size("CRL", row->der.n, 1, STORE_CRL_MAX, why);
 }
 

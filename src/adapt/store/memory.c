@@ -80,31 +80,28 @@ static void undo(void *self)
 	m->marked = false;
 }
 
-static const struct span only_key = {(const uint8_t *)"1", 1};
-
 static enum err crl_put(void *self, const struct crl_row *crl, struct why *why)
 {
 	struct memory *m = self;
-	struct row *old = rows_find(&m->rows, ROWS_CRL, only_key);
-
 	TRY(memory_writable(m, why));
 	TRY(store_check_crl(crl, why));
+	struct row *old = rows_find(&m->rows, ROWS_CRL, span_text(crl->ca));
 	if (old && crl->number <= old->crl.number)
 		return WHY(why, STORE_CRL_NUMBER, "RFC 5280 5.2.3", "CRL number: want above %llu, have %llu",
 			(unsigned long long)old->crl.number, (unsigned long long)crl->number);
-	struct row *row = row_new(crl->der.n);
+	struct row *row = row_new(crl->der.n + strlen(crl->ca));
 	if (!row)
 		return memory_no_room(why);
-	row->key = only_key;
+	row->key = row_bytes(row, span_text(crl->ca));
 	row->crl = *crl;
 	row->crl.der = row_bytes(row, crl->der);
 	return rows_change(&m->rows, ROWS_CRL, old, row, why);
 }
 
-static enum err crl_get(void *self, struct arena *arena, struct crl_row *out, struct why *why)
+static enum err crl_get(void *self, const char *ca, struct arena *arena, struct crl_row *out, struct why *why)
 {
 	const struct memory *m = self;
-	const struct row *row = rows_find(&m->rows, ROWS_CRL, only_key);
+	const struct row *row = rows_find(&m->rows, ROWS_CRL, span_text(ca));
 
 	if (!row)
 		return WHY(why, STORE_NO_CRL, "", "CRL: want one stored, have none");

@@ -13,7 +13,7 @@ enum rows_table {
 	ROWS_SYMKEY,     /* key: kind, id */
 	ROWS_PREFS,      /* key: scope, key */
 	ROWS_TOKEN,      /* key: id */
-	ROWS_CRL,        /* one row */
+	ROWS_CRL,        /* key: CA */
 	ROWS_SECRET,     /* key: name */
 	ROWS_AUDIT,      /* key: seq, big-endian */
 	ROWS_TABLES,

@@ -2,6 +2,8 @@
 
 #include "adapt/store/check.h"
 
+#include <stdio.h>
+
 static enum err crl_put(void *self, const struct crl_row *row, struct why *why)
 {
 	struct db *db = self;
@@ -16,6 +18,7 @@ static enum err crl_put(void *self, const struct crl_row *row, struct why *why)
 	db_bind_number(s, 3, row->next_update_s);
 	db_bind_number(s, 4, (int64_t)row->revision);
 	db_bind_bytes(s, 5, row->der);
+	db_bind_text(s, 6, row->ca);
 	TRY(db_run(db, s, &changed, "store a CRL", why));
 	if (changed != 1)
 		return WHY(why, STORE_CRL_NUMBER, "RFC 5280 5.2.3", "CRL number: want above the stored one, have %llu",
@@ -23,13 +26,14 @@ static enum err crl_put(void *self, const struct crl_row *row, struct why *why)
 	return OK;
 }
 
-static enum err crl_get(void *self, struct arena *arena, struct crl_row *out, struct why *why)
+static enum err crl_get(void *self, const char *ca, struct arena *arena, struct crl_row *out, struct why *why)
 {
 	struct db *db = self;
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
 	enum err err = OK;
 
 	TRY(db_statement(db, SQL_CRL_GET, &s, why));
+	db_bind_text(s, 1, ca);
 	if (!db_row(db, s, &err, "read the CRL", why))
 		return err != OK ? err : WHY(why, STORE_NO_CRL, "", "CRL: want one stored, have none");
 	struct span der = arena_copy(arena, db_bytes(s, 4));
@@ -42,6 +46,8 @@ static enum err crl_get(void *self, struct arena *arena, struct crl_row *out, st
 		.revision = (uint64_t)sqlite3_column_int64(s, 3),
 		.der = der,
 	};
+	/* no longer name can have been stored */
+	snprintf(out->ca, sizeof(out->ca), "%s", ca);
 	return OK;
 }
 

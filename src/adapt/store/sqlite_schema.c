@@ -65,6 +65,13 @@ static const char *const steps[DB_VERSION] = {
 	" CHECK ((claimed_s = 0) = (claimed_by = '') AND (spent_s = 0 OR claimed_s <> 0))) STRICT, WITHOUT ROWID;"
 	"CREATE INDEX token_enrolee ON token (enrolee) WHERE enrolee <> '';"
 	"CREATE INDEX token_claimed ON token (claimed_by) WHERE claimed_by <> '';",
+
+	/* One CRL for each CA; the one there was is that of the CA that `init` made. */
+	"CREATE TABLE crl_of (ca TEXT PRIMARY KEY, number INTEGER NOT NULL, this_update_s INTEGER NOT NULL,"
+	" next_update_s INTEGER NOT NULL, revision INTEGER NOT NULL, der BLOB NOT NULL) STRICT;"
+	"INSERT INTO crl_of SELECT 'issuing', number, this_update_s, next_update_s, revision, der FROM crl;"
+	"DROP TABLE crl;"
+	"ALTER TABLE crl_of RENAME TO crl;",
 };
 
 enum err db_exec(struct db *db, const char *sql, const char *doing, struct why *why)

@@ -106,10 +106,10 @@ const char *const sqlite_sql[SQL_N] = {
 	[SQL_TOKEN_PREFS_CLEAR] = "DELETE FROM prefs WHERE scope = ?2 AND key IN (SELECT id FROM token WHERE " TOKEN_OF ")",
 
 	[SQL_CRL_PUT] =
-		"INSERT INTO crl (one, number, this_update_s, next_update_s, revision, der) "
-		"VALUES (1, ?1, ?2, ?3, ?4, ?5) ON CONFLICT (one) DO UPDATE SET number = ?1, this_update_s = ?2, "
-		"next_update_s = ?3, revision = ?4, der = ?5 WHERE number < ?1",
-	[SQL_CRL_GET] = "SELECT number, this_update_s, next_update_s, revision, der FROM crl",
+		"INSERT INTO crl (ca, number, this_update_s, next_update_s, revision, der) "
+		"VALUES (?6, ?1, ?2, ?3, ?4, ?5) ON CONFLICT (ca) DO UPDATE SET number = ?1, this_update_s = ?2, "
+		"next_update_s = ?3, revision = ?4, der = ?5 WHERE crl.number < ?1",
+	[SQL_CRL_GET] = "SELECT number, this_update_s, next_update_s, revision, der FROM crl WHERE ca = ?1",
 	[SQL_SECRET_PUT] = "INSERT INTO secret (name, sealed) VALUES (?1, ?2) "
 			   "ON CONFLICT (name) DO UPDATE SET sealed = ?2",
 	[SQL_SECRET_GET] = "SELECT sealed FROM secret WHERE name = ?1",

@@ -87,6 +87,14 @@ struct conf {
 	char ca_chain[CONF_PATH_MAX]; /* above the issuing CA up to the root, PEM */
 	char message_cert[CONF_PATH_MAX]; /* signs CMC answers and keys that the MEF makes; "": neither is offered */
 	char message_key[CONF_PATH_MAX];
+	char ca_name[ISSUER_NAME_MAX]; /* of the issuing CA in the addresses of its CRL and certificate */
+	/* A CA rollover (docs/decisions/0020). */
+	char ca_other_cert[CONF_PATH_MAX]; /* the other issuing CA: accepted, publishes its CRL, never issues; "": none */
+	char ca_other_key[CONF_PATH_MAX];
+	char ca_other_name[ISSUER_NAME_MAX];
+	char ca_extra[CONF_PATH_MAX];    /* further CA certificates for cacerts; "": none */
+	char ca_bridge[CONF_PATH_MAX];   /* sent behind the TLS certificate's chain; "": none */
+	char ca_rollover[CONF_PATH_MAX]; /* folder of the rollover under way; "": none */
 	int64_t crl_lifetime_s, crl_overlap_s;
 	/* [keys] */
 	char master_key[CONF_PATH_MAX]; /* "file:PATH" or "credential:NAME" (systemd) */

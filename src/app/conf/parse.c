@@ -273,6 +273,20 @@ static enum err check_maf(const char *path, const struct conf *c, struct why *wh
 	return OK;
 }
 
+/* Both names stand in paths of URIs. */
+static enum err check_rollover(const char *path, const struct conf *c, struct why *why)
+{
+	bool other = c->ca_other_cert[0] != '\0';
+
+	if (!text_is_name(span_text(c->ca_name), "._-"))
+		return WHY(why, CONF_VALUE, "", "%s: [ca] name: want letters, digits and . _ -, have '%s'", path, c->ca_name);
+	if (other && (!c->ca_other_key[0] || !text_is_name(span_text(c->ca_other_name), "._-")))
+		return WHY(why, CONF_MISSING, "", "%s: [ca] other_cert: want other_key and other_name with it", path);
+	if (other && strcmp(c->ca_name, c->ca_other_name) == 0)
+		return WHY(why, CONF_VALUE, "", "%s: [ca] other_name: want another than name, have '%s' twice", path, c->ca_name);
+	return OK;
+}
+
 static enum err check_whole(const char *path, const struct conf *c, struct why *why)
 {
 	TRY(check_fqdn(path, c, "mef", why));
@@ -283,6 +297,7 @@ static enum err check_whole(const char *path, const struct conf *c, struct why *
 		return WHY(why, CONF_MISSING, "", "%s: want at least one section [label default]", path);
 	if (c->crl_overlap_s >= c->crl_lifetime_s)
 		return WHY(why, CONF_VALUE, "", "%s: [ca] crl_overlap: want less than crl_lifetime", path);
+	TRY(check_rollover(path, c, why));
 	TRY(check_issuers(path, c, why));
 	return check_profiles(path, c, why);
 }
@@ -320,6 +335,11 @@ static enum err resolve_all(struct conf *c, struct why *why)
 	TRY(resolve(c, "", c->ca_chain, why));
 	TRY(resolve(c, "", c->message_cert, why));
 	TRY(resolve(c, "", c->message_key, why));
+	TRY(resolve(c, "", c->ca_other_cert, why));
+	TRY(resolve(c, "", c->ca_other_key, why));
+	TRY(resolve(c, "", c->ca_extra, why));
+	TRY(resolve(c, "", c->ca_bridge, why));
+	TRY(resolve(c, "", c->ca_rollover, why));
 	for (size_t i = 0; i < c->labels.n; i++)
 		TRY(resolve(c, "", c->labels.items[i].anchors, why));
 	for (size_t i = 0; i < c->issuers.n; i++)

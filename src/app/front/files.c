@@ -34,9 +34,11 @@ enum err front_open_tls(const struct conf *conf, struct tls_server **out, struct
 
 	TRY(key_pass(conf, &pass, why));
 	TRY(file_read(conf->tls_cert, &cert, why));
+	TRY(read_optional(conf->ca_bridge, &cert, why));
 	TRY(file_read_secret(conf->tls_key, &key, why));
 	TRY(file_read(conf->ca_cert, &own, why));
 	TRY(read_optional(conf->ca_chain, &own, why));
+	TRY(read_optional(conf->ca_other_cert, &own, why));
 	TRY(read_optional(conf->device_anchors, &anchors, why));
 	struct tls_config config = {
 		.cert_pem = buf_span(&cert),

@@ -100,11 +100,12 @@ static enum err run_crl(struct cli *cli, struct why *why)
 
 	TRY(cli_conf(cli, &conf, why));
 	TRY(cli_store(cli, &conf, &store, why));
-	TRY(store->ops->crl_get(store->self, &arena, &row, why));
+	TRY(store->ops->crl_get(store->self, cli_value(cli, "ca") ? cli_value(cli, "ca") : conf.ca_name, &arena, &row, why));
 	return write_crl(cli, &row, why);
 }
 
 static const struct cli_option crl_options[] = {
+	{"ca", "NAME", "Of that CA (in a rollover: other_name); default: the one that issues."},
 	{"out", "FILE", "Write the CRL there (DER)."},
 	{NULL, NULL, NULL},
 };

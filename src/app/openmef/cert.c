@@ -176,8 +176,20 @@ static enum err do_revoke(struct store *store, void *arg, struct why *why)
 	return registry_revoke(store, r->serial, r->reason, r->now_s, why);
 }
 
+/* In a rollover both lists must be out. */
+static bool crl_of(const struct conf *conf, struct store *store, uint64_t revision, struct arena *arena, struct crl_row *row)
+{
+	struct crl_row other = {.revision = revision};
+	struct why ignored = {0};
+
+	if (conf->ca_other_cert[0] && store->ops->crl_get(store->self, conf->ca_other_name, arena, &other, &ignored) != OK)
+		return false;
+	return store->ops->crl_get(store->self, conf->ca_name, arena, row, &ignored) == OK && row->revision >= revision
+		&& other.revision >= revision;
+}
+
 /* A running server publishes at once; wait for it so that the operator knows. */
-static bool wait_for_crl(struct store *store, uint64_t *number_out)
+static bool wait_for_crl(const struct conf *conf, struct store *store, uint64_t *number_out)
 {
 	enum { TRIES = 100, STEP_US = 50 * 1000 };
 	struct why why = {0};
@@ -188,8 +200,7 @@ static bool wait_for_crl(struct store *store, uint64_t *number_out)
 	for (int i = 0; i < TRIES; i++) {
 		OWNED_ARENA struct arena arena = ARENA(8 * 1024 * 1024);
 		struct crl_row row = {0};
-		struct why ignored = {0};
-		if (store->ops->crl_get(store->self, &arena, &row, &ignored) == OK && row.revision >= revision) {
+		if (crl_of(conf, store, revision, &arena, &row)) {
 			*number_out = row.number;
 			return true;
 		}
@@ -239,7 +250,7 @@ static enum err run_revoke(struct cli *cli, struct why *why)
 	TRY(cli_change(store, do_revoke, &r, why));
 	cli_poke(&conf);
 	bool running = cli_server_pid(&conf) != 0;
-	bool published = running && wait_for_crl(store, &number);
+	bool published = running && wait_for_crl(&conf, store, &number);
 	tell_revoked(cli, running, published, number);
 	return OK;
 }

@@ -48,23 +48,28 @@ void status_report_cert(struct report *r, const struct status_cert *c)
 		status_find(r, c->title, "expired");
 }
 
-static void report_no_crl(struct report *r)
+/* In JSON crl_number and crl_next_update; of the other CA of a rollover other_crl_number and so on. */
+struct crl_title {
+	const char *title, *number, *next_update;
+};
+
+static void report_no_crl(struct report *r, const struct crl_title *t)
 {
-	json_put_text(r->j, "crl_number", NULL);
-	json_put_text(r->j, "crl_next_update", NULL);
-	cli_say(r->cli, "  %-15s none yet: the server publishes one when it starts\n", "CRL");
+	json_put_text(r->j, t->number, NULL);
+	json_put_text(r->j, t->next_update, NULL);
+	cli_say(r->cli, "  %-15s none yet: the server publishes one when it starts\n", t->title);
 }
 
-static enum err report_crl(struct report *r, struct store *store, struct why *why)
+static enum err report_crl(struct report *r, struct store *store, const char *ca, const struct crl_title *t, struct why *why)
 {
 	OWNED_ARENA struct arena arena = ARENA(CRL_ARENA_MAX);
 	struct crl_row row = {0};
 	struct why none = {0};
 	char next[DATE_TEXT_SIZE];
 
-	enum err err = store->ops->crl_get(store->self, &arena, &row, &none);
+	enum err err = store->ops->crl_get(store->self, ca, &arena, &row, &none);
 	if (err == ERR_NOT_FOUND) {
-		report_no_crl(r);
+		report_no_crl(r, t);
 		return OK;
 	}
 	if (err != OK) {
@@ -73,12 +78,26 @@ static enum err report_crl(struct report *r, struct store *store, struct why *wh
 	}
 	bool overdue = row.next_update_s < r->now_s;
 	date_text(row.next_update_s, next);
-	json_put_int(r->j, "crl_number", (int64_t)row.number);
-	json_put_date(r->j, "crl_next_update", row.next_update_s);
-	cli_say(r->cli, "  %-15s number %llu, next update %s%s\n", "CRL", (unsigned long long)row.number, next,
+	json_put_int(r->j, t->number, (int64_t)row.number);
+	json_put_date(r->j, t->next_update, row.next_update_s);
+	cli_say(r->cli, "  %-15s number %llu, next update %s%s\n", t->title, (unsigned long long)row.number, next,
 		overdue ? "  OVERDUE: a running server publishes one, else its log says why not" : "");
 	if (overdue)
-		status_find(r, "CRL", "overdue");
+		status_find(r, t->title, "overdue");
+	return OK;
+}
+
+static enum err report_crls(struct report *r, struct store *store, const struct conf *conf, struct why *why)
+{
+	static const struct crl_title own = {"CRL", "crl_number", "crl_next_update"};
+	static const struct crl_title other = {"other CA's CRL", "other_crl_number", "other_crl_next_update"};
+	char command[COMMAND_MAX];
+
+	TRY(report_crl(r, store, conf->ca_name, &own, why));
+	if (conf->ca_other_cert[0])
+		TRY(report_crl(r, store, conf->ca_other_name, &other, why));
+	if (conf->ca_rollover[0])
+		cli_say(r->cli, "  %-15s under way: %s\n", "CA rollover", cli_command(r->cli, "ca rollover", command, sizeof(command)));
 	return OK;
 }
 
@@ -173,7 +192,7 @@ static enum err report_mef(struct report *r, struct store *store, const struct c
 		if (certs[i].path[0])
 			status_report_cert(r, &certs[i]);
 	}
-	TRY(report_crl(r, store, why));
+	TRY(report_crls(r, store, conf, why));
 	status_report_anchors(r, &devices);
 	return OK;
 }

@@ -44,8 +44,31 @@ static void on_published(void *arg, enum err err, uint64_t number, const struct 
 	registrar_rest(r);
 }
 
+/*
+ * The list that is due, else the shortest wait. One that could not be made must not keep back the other: each look
+ * begins behind the list of the last one.
+ */
+static enum err find_due(struct registrar *r, int64_t now_s, const struct crl_env **out, int64_t *wait_out, struct why *why)
+{
+	*wait_out = LOOK_MAX_MS / 1000;
+	for (size_t i = 0; i < r->crl_n; i++) {
+		size_t at = (r->crl_next + i) % r->crl_n;
+		const struct crl_env *env = &r->crl[at];
+		int64_t wait_s = 0;
+		TRY(crl_due(r->store, env->ca, &env->rules, now_s, &wait_s, why));
+		*wait_out = wait_s < *wait_out ? wait_s : *wait_out;
+		if (wait_s > 0)
+			continue;
+		r->crl_next = at + 1;
+		*out = env;
+		return OK;
+	}
+	return OK;
+}
+
 void crl_look(struct registrar *r)
 {
+	const struct crl_env *due = NULL;
 	struct why why = {0};
 	int64_t wait_s = 0;
 
@@ -56,17 +79,17 @@ void crl_look(struct registrar *r)
 	if (r->stopping || !r->crl_timer)
 		return;
 	int64_t now_s = clock_unix_s(&r->clock);
-	if (crl_due(r->store, &r->crl.rules, now_s, &wait_s, &why) != OK) {
+	if (find_due(r, now_s, &due, &wait_s, &why) != OK) {
 		log_why(LOG_ERROR_, "CRL", &why);
 		look_again_after_failure(r);
 		return;
 	}
-	if (wait_s > 0) {
+	if (!due) {
 		loop_timer_set(r->crl_timer, wait_s < LOOK_MAX_MS / 1000 ? wait_s * 1000 : LOOK_MAX_MS);
 		return;
 	}
 	r->crl_under_way = true;
-	crl_publish(&r->crl, now_s, on_published, r);
+	crl_publish(due, now_s, on_published, r);
 }
 
 static void on_time(void *arg)
@@ -76,12 +99,16 @@ static void on_time(void *arg)
 
 enum err crl_start(struct registrar *r, const struct conf *conf, struct why *why)
 {
-	r->crl = (struct crl_env){
-		.store = r->store,
-		.batch = r->batch,
-		.issuer = issuer_remote_port(r->issuer),
-		.rules = {.lifetime_s = conf->crl_lifetime_s, .overlap_s = conf->crl_overlap_s},
-	};
+	r->crl_n = r->env.cas_n;
+	for (size_t i = 0; i < r->crl_n; i++) {
+		r->crl[i] = (struct crl_env){
+			.store = r->store,
+			.batch = r->batch,
+			.issuer = issuer_remote_port(r->issuer),
+			.rules = {.lifetime_s = conf->crl_lifetime_s, .overlap_s = conf->crl_overlap_s},
+		};
+		snprintf(r->crl[i].ca, sizeof(r->crl[i].ca), "%s", r->env.cas[i].name);
+	}
 	TRY(loop_timer_new(r->loop, on_time, r, &r->crl_timer, why));
 	loop_timer_set(r->crl_timer, 0);
 	return OK;

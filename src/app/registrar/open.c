@@ -151,6 +151,7 @@ struct chain {
 	struct buf bytes;
 	size_t at[CMS_CERTS_MAX], len[CMS_CERTS_MAX];
 	size_t n;
+	size_t other; /* where the other CA of a rollover stands; 0: there is none */
 };
 
 static enum err chain_add(void *arg, struct span der, struct why *why)
@@ -174,15 +175,35 @@ static enum err chain_file(struct chain *c, const char *path, struct why *why)
 	return why_within(cert_each_pem(buf_span(&pem), chain_add, c, why), path, why);
 }
 
+static enum err keep_ca(struct registrar *r, size_t i, struct span der, struct why *why)
+{
+	buf_put_span(&r->ca_der[i], der);
+	return buf_check(&r->ca_der[i], "CA certificate", why);
+}
+
 static enum err chain_write(struct registrar *r, const struct chain *c, struct why *why)
 {
 	struct span certs[CMS_CERTS_MAX] = {0};
 
 	for (size_t i = 0; i < c->n; i++)
 		certs[i] = span_of(c->bytes.p + c->at[i], c->len[i]);
-	buf_put_span(&r->ca_der, certs[0]);
-	TRY(buf_check(&r->ca_der, "CA certificate", why));
+	TRY(keep_ca(r, 0, certs[0], why));
+	if (c->other)
+		TRY(keep_ca(r, 1, certs[c->other], why));
 	return cms_certs_write(certs, c->n, &r->chain_cms, why);
+}
+
+/* RFC 7030 4.1.3: in a rollover the other root, OldWithNew and NewWithOld too */
+static enum err chain_rollover(struct chain *c, const struct conf *conf, struct why *why)
+{
+	size_t at = c->n;
+
+	if (conf->ca_other_cert[0]) {
+		TRY(chain_file(c, conf->ca_other_cert, why));
+		c->n = at + 1;
+		c->other = at;
+	}
+	return conf->ca_extra[0] ? chain_file(c, conf->ca_extra, why) : OK;
 }
 
 static enum err open_chain(struct registrar *r, const struct conf *conf, struct why *why)
@@ -194,6 +215,8 @@ static enum err open_chain(struct registrar *r, const struct conf *conf, struct 
 		c.n = 1; /* what follows the issuing CA in its own file comes again from the chain's */
 	if (err == OK && conf->ca_chain[0])
 		err = chain_file(&c, conf->ca_chain, why);
+	if (err == OK)
+		err = chain_rollover(&c, conf, why);
 	if (err == OK)
 		err = chain_write(r, &c, why);
 	buf_fini(&c.bytes);
@@ -263,7 +286,8 @@ static struct bind_env env_of(struct registrar *r, const struct conf *conf)
 		.labels = &conf->labels,
 		.challenge_key = &r->challenge_key,
 		.ca_chain_cms = buf_span(&r->chain_cms),
-		.issuing_ca_der = buf_span(&r->ca_der),
+		.cas = {{conf->ca_name, buf_span(&r->ca_der[0])}, {conf->ca_other_name, buf_span(&r->ca_der[1])}},
+		.cas_n = conf->ca_other_cert[0] ? 2 : 1,
 		.fault = on_fault,
 		.stranger = on_stranger,
 		.told_arg = r,
@@ -276,7 +300,8 @@ enum err registrar_open(struct registrar *r, const struct role_start *start, str
 
 	r->clock = clock_system();
 	r->chain_cms = BUF(CHAIN_MAX);
-	r->ca_der = BUF(CERT_DER_MAX);
+	for (size_t i = 0; i < BIND_CAS_MAX; i++)
+		r->ca_der[i] = BUF(CERT_DER_MAX);
 	TRY(open_store(r, conf, why));
 	TRY(open_keys(r, conf, why));
 	open_address(r, start);
@@ -301,5 +326,6 @@ void registrar_close(struct registrar *r)
 	secret_wipe(&r->seal_key);
 	psk_decoy_wipe(&r->decoy);
 	buf_fini(&r->chain_cms);
-	buf_fini(&r->ca_der);
+	for (size_t i = 0; i < BIND_CAS_MAX; i++)
+		buf_fini(&r->ca_der[i]);
 }

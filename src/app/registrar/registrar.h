@@ -26,10 +26,11 @@ struct registrar {
 	struct maf *maf;
 	const char *mef_fqdns[CONF_MEFS_MAX];
 	char public_https[CONF_URI_SIZE];
-	struct buf chain_cms, ca_der;
+	struct buf chain_cms, ca_der[BIND_CAS_MAX];
 	struct bind_env env;
 	struct links *links; /* links.c */
-	struct crl_env crl;
+	struct crl_env crl[BIND_CAS_MAX]; /* as env.cas */
+	size_t crl_n, crl_next;
 	struct loop_timer *crl_timer; /* NULL in a MAF */
 	bool crl_under_way, crl_again;
 	int64_t crl_retry_ms;

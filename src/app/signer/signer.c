@@ -42,6 +42,13 @@ struct signer {
 	struct ca ca;
 	struct key *key;
 	struct buf cert;
+	char name[ISSUER_NAME_MAX];
+	struct {
+		struct ca ca; /* without profiles: it issues nothing */
+		struct key *key;
+		struct buf cert;
+		char name[ISSUER_NAME_MAX]; /* "": there is none */
+	} other;                            /* in a CA rollover: it signs its CRLs */
 	struct buf der; /* of the certificate under way; kept for its memory */
 };
 
@@ -74,6 +81,16 @@ static enum err on_issue(struct link *l, uint32_t id, struct span payload, struc
 	return ipc_send(l->channel, CH_ISSUED, id, buf_span(&out), why);
 }
 
+static const struct ca *ca_of(const struct signer *s, const char *name, struct why *why)
+{
+	if (!name[0] || strcmp(name, s->name) == 0)
+		return &s->ca;
+	if (s->other.name[0] && strcmp(name, s->other.name) == 0)
+		return &s->other.ca;
+	(void)WHY(why, CA_NAME, "", "CRL order: want '%s'%s%s, have '%s'", s->name, s->other.name[0] ? " or " : "", s->other.name, name);
+	return NULL;
+}
+
 static enum err on_sign_crl(struct link *l, uint32_t id, struct span payload, struct why *why)
 {
 	OWNED_BUF struct buf der = BUF(CRL_BYTES_MAX);
@@ -83,7 +100,8 @@ static enum err on_sign_crl(struct link *l, uint32_t id, struct span payload, st
 
 	TRY(msg_crl_order_parse(payload, &order, &entries, why));
 	int64_t now_s = clock_unix_s(&l->signer->clock);
-	if (ca_sign_crl(&l->signer->ca, &order, now_s, &der, &reason) != OK || buf_check(&der, "CRL", &reason) != OK)
+	const struct ca *ca = ca_of(l->signer, order.ca, &reason);
+	if (!ca || ca_sign_crl(ca, &order, now_s, &der, &reason) != OK || buf_check(&der, "CRL", &reason) != OK)
 		return refuse(l, id, &reason, why);
 	return ipc_send(l->channel, CH_CRL, id, buf_span(&der), why);
 }
@@ -176,16 +194,16 @@ static enum err passphrase(void *arg, const char *label, struct secret *out, str
 	return key_file_passphrase(arg, label, out, why);
 }
 
-static enum err open_key(struct signer *s, const struct conf *conf, struct why *why)
+static enum err open_key(const struct conf *conf, const char *path, struct key **out, struct why *why)
 {
-	const struct keys_file file = {.label = "ca-issuing", .path = conf->ca_key};
+	const struct keys_file file = {.label = "ca-issuing", .path = path};
 	OWNED_SECRET struct secret master = {0};
 	struct keys_files files;
 
 	TRY(master_load(conf->master_key, &master, why));
 	keys_files_init(&files, &file, 1, passphrase, &master);
 	struct keys port = keys_files_port(&files);
-	return port.open(port.self, file.label, &s->key, why);
+	return port.open(port.self, file.label, out, why);
 }
 
 static enum err keep_first(void *arg, struct span der, struct why *why)
@@ -197,39 +215,54 @@ static enum err keep_first(void *arg, struct span der, struct why *why)
 	return buf_check(out, "CA certificate", why);
 }
 
-static enum err open_cert(struct signer *s, const struct conf *conf, struct why *why)
+static enum err open_cert(const char *path, struct buf *out, struct ca *ca, struct why *why)
 {
 	OWNED_BUF struct buf pem = BUF(PEM_MAX);
 
-	TRY(file_read(conf->ca_cert, &pem, why));
-	TRY(why_within(cert_each_pem(buf_span(&pem), keep_first, &s->cert, why), conf->ca_cert, why));
-	s->ca.cert_der = buf_span(&s->cert);
-	return why_within(cert_parse(s->ca.cert_der, &s->ca.cert, why), conf->ca_cert, why);
+	TRY(file_read(path, &pem, why));
+	TRY(why_within(cert_each_pem(buf_span(&pem), keep_first, out, why), path, why));
+	ca->cert_der = buf_span(out);
+	return why_within(cert_parse(ca->cert_der, &ca->cert, why), path, why);
 }
 
 /* Where bind/route.c serves them; no base, no extension. */
-static enum err put_uri(const struct conf *conf, const char *path, char out[PROFILE_URI_MAX], struct why *why)
+static enum err put_uri(const struct conf *conf, const char *folder, const char *kind, char out[PROFILE_URI_MAX], struct why *why)
 {
 	if (!conf->public_http[0])
 		return OK;
-	int n = snprintf(out, PROFILE_URI_MAX, "%s%s", conf->public_http, path);
+	int n = snprintf(out, PROFILE_URI_MAX, "%s%s%s%s", conf->public_http, folder, conf->ca_name, kind);
 	if (n < 0 || n >= PROFILE_URI_MAX)
-		return WHY(why, BUF_LIMIT, "", "public_http: want at most %d bytes with %s", PROFILE_URI_MAX - 1, path);
+		return WHY(why, BUF_LIMIT, "", "public_http: want at most %d bytes with %s%s%s", PROFILE_URI_MAX - 1, folder,
+			conf->ca_name, kind);
 	return OK;
+}
+
+static enum err open_other(struct signer *s, const struct conf *conf, struct why *why)
+{
+	if (!conf->ca_other_cert[0])
+		return OK;
+	TRY(open_key(conf, conf->ca_other_key, &s->other.key, why));
+	TRY(open_cert(conf->ca_other_cert, &s->other.cert, &s->other.ca, why));
+	s->other.ca.key = s->other.key;
+	s->other.ca.crl_lifetime_max_s = conf->crl_lifetime_s;
+	memcpy(s->other.name, conf->ca_other_name, sizeof(s->other.name));
+	return why_within(ca_check_crl_only(&s->other.ca, why), conf->ca_other_cert, why);
 }
 
 static enum err open_ca(struct signer *s, const struct conf *conf, struct why *why)
 {
-	TRY(open_key(s, conf, why));
-	TRY(open_cert(s, conf, why));
+	memcpy(s->name, conf->ca_name, sizeof(s->name));
+	TRY(open_other(s, conf, why));
+	TRY(open_key(conf, conf->ca_key, &s->key, why));
+	TRY(open_cert(conf->ca_cert, &s->cert, &s->ca, why));
 	s->ca.profiles = &conf->profiles;
 	s->ca.key = s->key;
 	s->ca.random = random_system();
 	s->ca.crl_lifetime_max_s = conf->crl_lifetime_s;
 	if (!text_copy(s->ca.own_host, sizeof(s->ca.own_host), span_text(conf->fqdn)))
 		return WHY(why, BUF_LIMIT, "", "fqdn: want at most %zu bytes", sizeof(s->ca.own_host) - 1);
-	TRY(put_uri(conf, "/crl/issuing.crl", s->ca.cdp_uri, why));
-	TRY(put_uri(conf, "/ca/issuing.cer", s->ca.aia_uri, why));
+	TRY(put_uri(conf, "/crl/", ".crl", s->ca.cdp_uri, why));
+	TRY(put_uri(conf, "/ca/", ".cer", s->ca.aia_uri, why));
 	return why_within(ca_check(&s->ca, clock_unix_s(&s->clock), why), conf->ca_cert, why);
 }
 
@@ -240,6 +273,7 @@ static enum err signer_init(struct signer *s, const struct role_start *start, st
 	s->clock = clock_system();
 	s->cert = BUF(CERT_DER_MAX);
 	s->der = BUF(CERT_DER_MAX);
+	s->other.cert = BUF(CERT_DER_MAX);
 	TRY(open_ca(s, start->conf, why));
 	TRY(loop_new(&s->loop, why));
 	TRY(loop_timer_new(s->loop, on_alone, s, &s->alone, why));
@@ -256,7 +290,9 @@ static void signer_fini(struct signer *s)
 	loop_timer_free(s->alone);
 	loop_free(s->loop);
 	key_free(s->key);
+	key_free(s->other.key);
 	buf_fini(&s->cert);
+	buf_fini(&s->other.cert);
 	buf_fini(&s->der);
 }
 

@@ -54,7 +54,7 @@ static enum err ca_check_profiles(const struct profile_set *set, struct why *why
 	return OK;
 }
 
-enum err ca_check(const struct ca *ca, int64_t now_s, struct why *why)
+enum err ca_check_crl_only(const struct ca *ca, struct why *why)
 {
 	if (!ca->key || !key_matches_spki(ca->key, ca->cert.spki))
 		return WHY(why, CA_KEY, "", "CA key: want the one of the CA certificate, have another");
@@ -63,6 +63,12 @@ enum err ca_check(const struct ca *ca, int64_t now_s, struct why *why)
 		return WHY(why, CA_CERT, "RFC 5280 4.2.1.9", "CA certificate: want basicConstraints cA TRUE, have none");
 	if (!(ca->cert.key_usage & KU_KEY_CERT_SIGN) || !(ca->cert.key_usage & KU_CRL_SIGN))
 		return WHY(why, CA_CERT, "RFC 5280 4.2.1.3", "CA certificate: want keyUsage keyCertSign and cRLSign, have other bits");
+	return OK;
+}
+
+enum err ca_check(const struct ca *ca, int64_t now_s, struct why *why)
+{
+	TRY(ca_check_crl_only(ca, why));
 	TRY(ca_check_profiles(ca->profiles, why));
 	return ca_check_dates(ca, now_s, why);
 }
@@ -233,7 +239,7 @@ static enum err build(const struct ca *ca, const struct profile *p, const struct
 enum err ca_issue(const struct ca *ca, const struct issue_order *order, int64_t now_s, struct buf *der_out,
 	struct issue_result *result, struct why *why)
 {
-	const struct profile *p = profile_find(ca->profiles, order->profile);
+	const struct profile *p = ca->profiles ? profile_find(ca->profiles, order->profile) : NULL;
 	size_t before = der_out->n;
 	struct csr csr;
 

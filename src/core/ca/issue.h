@@ -21,6 +21,8 @@ struct ca {
 
 /* Checks that key and certificate belong together and may sign. ERR_CRYPTO, ERR_SYSTEM (its dates). */
 MUST_CHECK enum err ca_check(const struct ca *ca, int64_t now_s, struct why *why);
+/* The same for a CA that only signs its CRLs: it has no profiles, and its dates are looked at with each list. ERR_CRYPTO. */
+MUST_CHECK enum err ca_check_crl_only(const struct ca *ca, struct why *why);
 /*
  * der_out receives the certificate; result->der points into it. Peer's faults: ERR_SYNTAX,
  * ERR_FORBIDDEN (proof of possession, profile rule), ERR_UNSUPPORTED (key), ERR_NOT_FOUND (profile),

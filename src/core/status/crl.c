@@ -27,10 +27,10 @@ static void publication_free(struct publication *p)
 }
 
 /* The newest CRL's numbers; number 0 when there is none. */
-static enum err newest(struct store *store, struct crl_row *out, struct why *why)
+static enum err newest(struct store *store, const char *ca, struct crl_row *out, struct why *why)
 {
 	struct arena arena OWNED_ARENA = ARENA(CRL_ARENA_MAX);
-	enum err err = store->ops->crl_get(store->self, &arena, out, why);
+	enum err err = store->ops->crl_get(store->self, ca, &arena, out, why);
 
 	out->der = (struct span){0};
 	if (err != ERR_NOT_FOUND)
@@ -40,7 +40,7 @@ static enum err newest(struct store *store, struct crl_row *out, struct why *why
 	return OK;
 }
 
-enum err crl_due(struct store *store, const struct crl_rules *rules, int64_t now_s, int64_t *wait_s_out, struct why *why)
+enum err crl_due(struct store *store, const char *ca, const struct crl_rules *rules, int64_t now_s, int64_t *wait_s_out, struct why *why)
 {
 	struct crl_row row = {0};
 	uint64_t revision = 0;
@@ -48,7 +48,7 @@ enum err crl_due(struct store *store, const struct crl_rules *rules, int64_t now
 	int64_t half = rules->lifetime_s / 2;
 	int64_t overlap = rules->overlap_s < half ? rules->overlap_s : half;
 
-	TRY(newest(store, &row, why));
+	TRY(newest(store, ca, &row, why));
 	TRY(store->ops->revocation_revision(store->self, &revision, why));
 	int64_t due = row.next_update_s - overlap;
 	/* RFC 5280 5.1.2.4: thisUpdate is when it was issued; one from the future means that the clock went back. */
@@ -90,7 +90,7 @@ static enum err collect(struct publication *p, struct why *why)
 	struct store *store = p->env.store;
 	struct crl_row last = {0};
 
-	TRY(newest(store, &last, why));
+	TRY(newest(store, p->env.ca, &last, why));
 	/* The revision first: what is revoked in between makes the next CRL due, never the reverse. */
 	TRY(store->ops->revocation_revision(store->self, &p->revision, why));
 	TRY(store->ops->revoked_list(store->self, p->now_s, add_entry, p, why));
@@ -98,6 +98,7 @@ static enum err collect(struct publication *p, struct why *why)
 	p->order.this_update_s = p->now_s;
 	p->order.next_update_s = p->now_s + p->env.rules.lifetime_s;
 	p->order.entries = p->entries;
+	memcpy(p->order.ca, p->env.ca, sizeof(p->order.ca));
 	return OK;
 }
 
@@ -117,7 +118,7 @@ static enum err write_rows(struct publication *p, struct span der, struct why *w
 	struct store *store = p->env.store;
 	char until[DATE_TEXT_SIZE];
 	char detail[WHY_TEXT_MAX];
-	const struct crl_row row = {
+	struct crl_row row = {
 		.number = p->order.number,
 		.this_update_s = p->order.this_update_s,
 		.next_update_s = p->order.next_update_s,
@@ -125,9 +126,10 @@ static enum err write_rows(struct publication *p, struct span der, struct why *w
 		.der = der,
 	};
 
+	snprintf(row.ca, sizeof(row.ca), "%s", p->env.ca);
 	TRY(store->ops->crl_put(store->self, &row, why));
 	date_text(row.next_update_s, until);
-	snprintf(detail, sizeof(detail), "number %llu, %zu entries, next update %s", (unsigned long long)row.number,
+	snprintf(detail, sizeof(detail), "%s%snumber %llu, %zu entries, next update %s", row.ca, row.ca[0] ? ", " : "", (unsigned long long)row.number,
 		p->order.entries_n, until);
 	const struct audit_event event = {.what = "crl.published", .actor = "mef", .detail = detail};
 	return audit_write(store, &event, p->now_s, why);

@@ -14,6 +14,7 @@ struct crl_rules {
 };
 
 struct crl_env {
+	char ca[ISSUER_NAME_MAX]; /* whose list */
 	struct store *store;
 	struct batch *batch;
 	struct issuer *issuer;
@@ -21,7 +22,7 @@ struct crl_env {
 };
 
 /* Seconds until the next publication is due at the latest; 0: now (none yet, a revocation, a jump). */
-MUST_CHECK enum err crl_due(struct store *store, const struct crl_rules *rules, int64_t now_s, int64_t *wait_s_out, struct why *why);
+MUST_CHECK enum err crl_due(struct store *store, const char *ca, const struct crl_rules *rules, int64_t now_s, int64_t *wait_s_out, struct why *why);
 
 /* number: that of the new CRL, 0 on failure. why is never NULL. */
 typedef void (*crl_published)(void *arg, enum err err, uint64_t number, const struct why *why);

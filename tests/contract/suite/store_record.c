@@ -1,8 +1,10 @@
 #include "contract/suite/store.h"
 
+#include <stdio.h>
+
 static struct crl_row sample_crl(uint64_t number)
 {
-	return (struct crl_row){.number = number, .this_update_s = 10, .next_update_s = 20, .revision = 3,
+	return (struct crl_row){.ca = "issuing", .number = number, .this_update_s = 10, .next_update_s = 20, .revision = 3,
 		.der = span_text(number == 1 ? "first" : "second, longer")};
 }
 
@@ -13,17 +15,17 @@ static void keeps_the_newest_crl(void **state)
 	struct crl_row two = sample_crl(2);
 	struct crl_row out = {0};
 
-	FAILS(f, STORE_NO_CRL, CALL(f, crl_get, &f->arena, &out));
+	FAILS(f, STORE_NO_CRL, CALL(f, crl_get, "issuing", &f->arena, &out));
 	WORKS(f, CALL0(f, begin));
 	WORKS(f, CALL(f, crl_put, &one));
 	WORKS(f, CALL0(f, commit));
-	WORKS(f, CALL(f, crl_get, &f->arena, &out));
+	WORKS(f, CALL(f, crl_get, "issuing", &f->arena, &out));
 	assert_int_equal(out.number, 1);
 	assert_true(span_is(out.der, "first"));
 	WORKS(f, CALL0(f, begin));
 	WORKS(f, CALL(f, crl_put, &two));
 	WORKS(f, CALL0(f, commit));
-	WORKS(f, CALL(f, crl_get, &f->arena, &out));
+	WORKS(f, CALL(f, crl_get, "issuing", &f->arena, &out));
 	assert_int_equal(out.number, 2);
 	assert_int_equal(out.this_update_s, 10);
 	assert_int_equal(out.next_update_s, 20);
@@ -49,8 +51,35 @@ static void refuses_a_crl_number_that_does_not_grow(void **state)
 	WORKS(f, CALL(f, crl_put, &row));
 	row.der = (struct span){0};
 	FAILS(f, STORE_VALUE, CALL(f, crl_put, &row));
-	WORKS(f, CALL(f, crl_get, &f->arena, &out));
+	WORKS(f, CALL(f, crl_get, "issuing", &f->arena, &out));
 	assert_int_equal(out.number, INT64_MAX);
+}
+
+/* RFC 5280 5.2.3: numbers grow per CA */
+static void each_ca_has_a_crl_of_its_own(void **state)
+{
+	struct store_fixture *f = *state;
+	struct crl_row old = sample_crl(2);
+	struct crl_row fresh = sample_crl(1);
+	struct crl_row out = {0};
+
+	snprintf(fresh.ca, sizeof(fresh.ca), "%s", "issuing-12345678");
+	WORKS(f, CALL0(f, begin));
+	WORKS(f, CALL(f, crl_put, &old));
+	WORKS(f, CALL(f, crl_put, &fresh));
+	WORKS(f, CALL0(f, commit));
+	WORKS(f, CALL(f, crl_get, "issuing", &f->arena, &out));
+	assert_int_equal(out.number, 2);
+	assert_string_equal(out.ca, "issuing");
+	WORKS(f, CALL(f, crl_get, "issuing-12345678", &f->arena, &out));
+	assert_int_equal(out.number, 1);
+	assert_true(span_is(out.der, "first"));
+	FAILS(f, STORE_NO_CRL, CALL(f, crl_get, "issuing-1", &f->arena, &out));
+	memset(old.ca, 'x', sizeof(old.ca)); /* one past the end: no room for its NUL */
+	old.number = 3;
+	WORKS(f, CALL0(f, begin));
+	FAILS(f, STORE_SIZE, CALL(f, crl_put, &old));
+	f->store->ops->rollback(f->store->self);
 }
 
 static void keeps_a_crl_of_megabytes(void **state)
@@ -58,15 +87,15 @@ static void keeps_a_crl_of_megabytes(void **state)
 	struct store_fixture *f = *state;
 	static uint8_t der[3 << 20];
 	struct arena arena OWNED_ARENA = ARENA(4 << 20);
-	struct crl_row row = {.number = 1, .der = span_of(der, sizeof(der))};
+	struct crl_row row = {.ca = "issuing", .number = 1, .der = span_of(der, sizeof(der))};
 	struct crl_row out = {0};
 
 	memset(der, 0x5c, sizeof(der));
 	WORKS(f, CALL0(f, begin));
 	WORKS(f, CALL(f, crl_put, &row));
 	WORKS(f, CALL0(f, commit));
-	FAILS(f, NOMEM, CALL(f, crl_get, &f->arena, &out));
-	WORKS(f, CALL(f, crl_get, &arena, &out));
+	FAILS(f, NOMEM, CALL(f, crl_get, "issuing", &f->arena, &out));
+	WORKS(f, CALL(f, crl_get, "issuing", &arena, &out));
 	assert_true(span_equal(out.der, row.der));
 }
 
@@ -245,6 +274,7 @@ static void counts_follow_every_write(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(keeps_the_newest_crl),
 	cmocka_unit_test(refuses_a_crl_number_that_does_not_grow),
+	cmocka_unit_test(each_ca_has_a_crl_of_its_own),
 	cmocka_unit_test(keeps_a_crl_of_megabytes),
 	cmocka_unit_test(secrets_are_replaced_by_name),
 	cmocka_unit_test(refuses_a_secret_past_its_limits),

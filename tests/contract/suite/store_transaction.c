@@ -59,7 +59,7 @@ static bool known(struct store_fixture *f, const char *id)
 static void write_all(struct store_fixture *f, uint32_t n)
 {
 	struct sample_room room;
-	struct crl_row crl = {.number = n + 2, .der = span_text("crl")};
+	struct crl_row crl = {.ca = "issuing", .number = n + 2, .der = span_text("crl")};
 	struct credential c = cred;
 	uint64_t seq = 0;
 	uint8_t hash[32];
@@ -95,7 +95,7 @@ static struct picture look(struct store_fixture *f)
 	WORKS(f, CALL(f, counts, &p.counts));
 	WORKS(f, CALL(f, revocation_revision, &p.revision));
 	WORKS(f, CALL(f, audit_head, &p.head, hash));
-	if (CALL(f, crl_get, &f->arena, &crl) == OK)
+	if (CALL(f, crl_get, "issuing", &f->arena, &crl) == OK)
 		p.crl = crl.number;
 	if (CALL(f, secret_get, "s", &f->arena, &secret) == OK)
 		memcpy(p.secret, secret.p, secret.n);

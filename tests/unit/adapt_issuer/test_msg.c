@@ -128,7 +128,7 @@ static void crl_orders(size_t n, enum err want)
 	OWNED_MEM struct crl_entry *in = mem_array(n ? n : 1, sizeof(*in));
 	OWNED_MEM struct crl_entry *entries = NULL;
 	OWNED_BUF struct buf b = BUF(8 * 1024 * 1024);
-	struct crl_order order = {.number = 7, .this_update_s = 1, .next_update_s = 2, .entries = in, .entries_n = n};
+	struct crl_order order = {.ca = "issuing", .number = 7, .this_update_s = 1, .next_update_s = 2, .entries = in, .entries_n = n};
 	struct crl_order out;
 	struct why why = {0};
 
@@ -148,6 +148,7 @@ static void crl_orders(size_t n, enum err want)
 	assert_int_equal(msg_crl_order_parse(buf_span(&b), &out, &entries, &why), OK);
 	assert_int_equal(out.number, 7);
 	assert_int_equal(out.entries_n, n);
+	assert_string_equal(out.ca, "issuing");
 	for (size_t i = 0; i < n; i++) {
 		assert_memory_equal(out.entries[i].serial, in[i].serial, ISSUER_SERIAL_MAX);
 		assert_int_equal(out.entries[i].revoked_s, in[i].revoked_s);

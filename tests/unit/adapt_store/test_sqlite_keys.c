@@ -130,7 +130,7 @@ static void want_old_rows(struct store_fixture *f)
 	WORKS(f, CALL(f, issued_find, span_of("\x40\x02", 2), &f->arena, &i));
 	assert_string_equal(i.enrolee_id, "d2");
 	assert_int_equal(i.state, ISSUED_REVOKED);
-	WORKS(f, CALL(f, crl_get, &f->arena, &crl));
+	WORKS(f, CALL(f, crl_get, "issuing", &f->arena, &crl));
 	assert_int_equal(crl.number, 7);
 	WORKS(f, CALL(f, secret_get, "challenge", &f->arena, &secret));
 	assert_true(span_equal(secret, span_of("\xab\xcd", 2)));

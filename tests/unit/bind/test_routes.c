@@ -131,7 +131,7 @@ static void the_crl_is_served_once_it_is_published(void **state)
 	struct peer plain = {.address = "127.0.0.1"};
 	struct got g OWNED_GOT = {0};
 	struct why why = {0};
-	const struct crl_row row = {.number = 1, .this_update_s = MEF_NOW_S, .next_update_s = MEF_NOW_S + 7200,
+	const struct crl_row row = {.ca = "issuing", .number = 1, .this_update_s = MEF_NOW_S, .next_update_s = MEF_NOW_S + 7200,
 		.der = span_text("0: stands for a CRL")};
 
 	want_status(m, CALL_GET, "/crl/issuing.crl", &plain, 404, CODE_PUB_CRL);

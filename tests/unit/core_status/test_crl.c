@@ -154,7 +154,7 @@ static int64_t due(struct bench *b)
 	struct why why = {0};
 	int64_t wait_s = -1;
 
-	good(crl_due(b->store, &b->rules, b->now_s, &wait_s, &why), &why);
+	good(crl_due(b->store, "", &b->rules, b->now_s, &wait_s, &why), &why);
 	return wait_s;
 }
 
@@ -183,7 +183,7 @@ static struct crl_row newest(struct bench *b, struct arena *arena)
 	struct crl_row row = {0};
 	struct why why = {0};
 
-	good(b->store->ops->crl_get(b->store->self, arena, &row, &why), &why);
+	good(b->store->ops->crl_get(b->store->self, "", arena, &row, &why), &why);
 	return row;
 }
 
