@@ -175,27 +175,17 @@ enum err est_read_challenge(const struct est_turn *e, const struct client *clien
 static void enrol_der(const struct est_turn *e, struct span der, struct waiting *w)
 {
 	struct arena arena OWNED_ARENA = ARENA(BIND_ARENA_MAX);
-	uint8_t nonce[CHALLENGE_NONCE_SIZE];
 	struct client client = {0};
+	struct est_asked asked;
 	struct why why = {0};
-	struct enrol_ask ask = {
-		.client = &client,
-		.address = e->turn->call->peer.address,
-		.label = e->label,
-		.reenrol = e->path.operation == EST_SIMPLEREENROLL,
-		.csr = der,
-	};
+	enum err err = turn_client(e->turn, e->now_s, &arena, &client, &why);
 
-	if (turn_client(e->turn, e->now_s, &arena, &client, &why) != OK) {
-		turn_refuse(e->turn, &client, &why, answer, w);
-		return;
-	}
-	ask.challenge_err = est_read_challenge(e, &client, der, nonce, &ask.nonce, &why);
-	ask.challenge_why = &why;
-	if (ask.challenge_err > ERR_PENDING)
+	if (err == OK)
+		err = est_ask(e, &client, e->path.operation == EST_SIMPLEREENROLL, der, &arena, &asked, &why);
+	if (err != OK)
 		turn_refuse(e->turn, &client, &why, answer, w);
 	else
-		enrol_certificate(&e->turn->env->enrol, &ask, answer, w);
+		enrol_certificate(&e->turn->env->enrol, &asked.ask, answer, w);
 }
 
 /* RFC 7030 4.2.1, 4.2.2 */

@@ -20,6 +20,7 @@ struct flow {
 	bool reenrol;
 	bool ordered_twice;
 	struct standing standing; /* of the credential that authenticated it */
+	struct standing ra;       /* of the RA that asks on its behalf; enrolee_id NULL: it asks itself */
 	struct span nonce;
 	struct issue_order order;
 	uint8_t csr_sha256[SHA256_SIZE];
@@ -76,10 +77,15 @@ static void answer(struct flow *f)
 
 static enum err write_failure(struct flow *f, struct why *why)
 {
+	char detail[2 * WHY_TEXT_MAX] = "";
+
+	if (f->ra.enrolee_id)
+		snprintf(detail, sizeof(detail), "asked for by registration authority '%s': %s", f->ra.enrolee_id, f->why.text);
 	const struct audit_event event = {.what = f->err <= ERR_PENDING ? "enrol.refused" : "enrol.failed",
 		.enrolee_id = f->enrolee_id,
 		.peer = f->address,
-		.actor = "mef"};
+		.actor = "mef",
+		.detail = detail};
 
 	return audit_failure(f->env.store, f->env.batch, event, &f->why, clock_unix_s(f->env.clock), why);
 }
@@ -113,19 +119,27 @@ static enum err keep_span(struct flow *f, struct span in, struct span *out)
 	return out->n == in.n ? OK : WHY(&f->why, NOMEM, "", "enrolment");
 }
 
+static enum err keep_standing(struct flow *f, const struct client *client, struct standing *out)
+{
+	*out = (struct standing){0};
+	TRY(keep_text(f, client->enrolee.id, &out->enrolee_id));
+	if (client->key_id)
+		TRY(keep_text(f, client->key_id, &out->key_id));
+	return keep_span(f, client_standing(client).serial, &out->serial);
+}
+
 static enum err keep_ask(struct flow *f, const struct enrol_ask *ask)
 {
 	const struct client *client = ask->client;
 
 	f->reenrol = ask->reenrol;
+	if (ask->ra)
+		TRY(keep_standing(f, ask->ra, &f->ra));
 	TRY(keep_text(f, client->enrolee.id, &f->enrolee_id));
 	TRY(keep_text(f, ask->address, &f->address));
 	TRY(keep_text(f, ask->label->name, &f->label));
 	TRY(keep_span(f, ask->nonce, &f->nonce));
-	f->standing = (struct standing){.enrolee_id = f->enrolee_id};
-	if (client->key_id)
-		TRY(keep_text(f, client->key_id, &f->standing.key_id));
-	return keep_span(f, client_standing(client).serial, &f->standing.serial);
+	return keep_standing(f, client, &f->standing);
 }
 
 /* TS-0003 8.3.6.2 step 3d: the challengePassword is the one that the MEF gave to this client. */
@@ -136,6 +150,9 @@ static enum err check_challenge(struct flow *f, const struct enrol_ask *ask, con
 			f->why = *ask->challenge_why;
 		return ask->challenge_err;
 	}
+	/* an RA answers for its clients itself (RFC 7030 3.5); what they echo may be another server's challenge */
+	if (ask->ra)
+		return OK;
 	if (csr->has_challenge != (ask->nonce.n > 0))
 		return WHY(&f->why, BUG, "", "challenge of the request was not checked");
 	if (ask->label->challenge == CHALLENGE_REQUIRED && !csr->has_challenge)
@@ -192,12 +209,13 @@ static enum err audit_issued(struct flow *f, const struct issue_result *result, 
 {
 	char serial[2 * STORE_SERIAL_MAX + 1];
 	char until[DATE_TEXT_SIZE];
-	char detail[WHY_TEXT_MAX];
+	char detail[WHY_TEXT_MAX + STORE_ID_MAX];
 
 	hex_text(result->serial, result->serial_n, serial);
 	date_text(result->not_after_s, until);
-	snprintf(detail, sizeof(detail), "%s, profile %s, label '%s', until %s",
-		f->reenrol ? "re-enrolment" : "enrolment", f->order.profile, f->label, until);
+	snprintf(detail, sizeof(detail), "%s, profile %s, label '%s', until %s%s%s",
+		f->reenrol ? "re-enrolment" : "enrolment", f->order.profile, f->label, until,
+		f->ra.enrolee_id ? ", asked for by registration authority " : "", f->ra.enrolee_id ? f->ra.enrolee_id : "");
 	const struct audit_event event = {.what = "certificate.issued",
 		.enrolee_id = f->enrolee_id,
 		.peer = f->address,
@@ -227,6 +245,8 @@ static enum err write_issued(struct flow *f, const struct issue_result *result)
 	memcpy(row.spki_sha256, f->spki_sha256, SHA256_SIZE);
 	memcpy(row.csr_sha256, f->csr_sha256, SHA256_SIZE);
 	TRY(client_check_standing(f->env.store, &f->standing, now_s, &f->why));
+	if (f->ra.enrolee_id)
+		TRY(client_check_standing(f->env.store, &f->ra, now_s, &f->why));
 	TRY(store->ops->issued_add(store->self, &row, &f->why));
 	TRY(audit_issued(f, result, now_s));
 	return keep_span(f, result->der, &f->cert);

@@ -17,6 +17,7 @@ struct enrol_env {
 
 struct enrol_ask {
 	const struct client *client;  /* from client_find; like all here, borrowed until enrol_certificate returns */
+	const struct client *ra;      /* who asks on its behalf (behalf.h): no challenge is required then; NULL: nobody */
 	const char *address;          /* of the peer, for the audit log */
 	const struct est_label *label;
 	bool reenrol;
