@@ -58,6 +58,28 @@ static void refused(struct span in, struct buf *again)
 		abort();
 }
 
+static void key_order(struct span in, struct buf *again)
+{
+	struct key_order out;
+	struct why why = {0};
+
+	if (msg_key_order_parse(in, &out, &why) != OK)
+		return;
+	msg_key_order_write(again, &out);
+	same(in, again);
+}
+
+static void made_key(struct span in, struct buf *again)
+{
+	struct made_key out;
+	struct why why = {0};
+
+	if (msg_key_parse(in, &out, &why) != OK)
+		return;
+	msg_key_write(again, &out);
+	same(in, again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	OWNED_BUF struct buf again = BUF(1 << 24);
@@ -66,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	in = span_from(in, 1);
-	switch (data[0] % 4) {
+	switch (data[0] & 7) {
 	case 0:
 		order(in, &again);
 		break;
@@ -75,6 +97,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 2:
 		crl_order(in, &again);
+		break;
+	case 4:
+		key_order(in, &again);
+		break;
+	case 5:
+		made_key(in, &again);
 		break;
 	default:
 		refused(in, &again);

@@ -13,6 +13,10 @@ enum {
 	/* 100,000 entries of at most 30 octets make 3 MiB; as a signed list of long serials, 5 MiB. */
 	CRL_MAX = 8 * 1024 * 1024,
 	REFUSED_MAX = 1024,
+	KEY_ORDER_MAX = 17 * 1024, /* a name of CSR_DER_MAX octets at most */
+	KEY_MAX = 128 * 1024,      /* a key, the same in a signed message with its certificates, a request */
+	CMC_MAX = 48 * 1024,       /* port/issuer.h: ISSUER_RESPONSE_MAX */
+	SIGNED_MAX = 96 * 1024,    /* that, two certificates of 16 KiB, a signature */
 	PSK_IDENTITY_MAX = 320, /* wire/call.h: CALL_IDENTITY_MAX */
 	PSK_KEY_MAX = 64,       /* base/secret.h: SECRET_MAX */
 	FETCH_MAX = 2 + 2 + 320, /* a use, a KeId */
@@ -32,6 +36,10 @@ static const struct ipc_type order_types[] = {
 	{.type = CH_SIGN_CRL, .max_payload = CRL_MAX},
 	{.type = CH_CRL, .max_payload = CRL_MAX},
 	{.type = CH_REFUSED, .max_payload = REFUSED_MAX},
+	{.type = CH_MAKE_KEY, .max_payload = KEY_ORDER_MAX},
+	{.type = CH_KEY, .max_payload = KEY_MAX, .holds_keys = true},
+	{.type = CH_SIGN_CMC, .max_payload = CMC_MAX},
+	{.type = CH_SIGNED, .max_payload = SIGNED_MAX},
 };
 
 static const struct ipc_type fetch_types[] = {

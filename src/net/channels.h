@@ -8,7 +8,8 @@ enum { CH_CALL = 1, CH_REPLY = 2,
 	 * always one: of an identity that nobody has it is a key that nobody has either. */
 	CH_PSK = 3, CH_PSK_KEY = 4 };
 /* registrar -> signer: orders (adapt/issuer/msg.h); signer -> registrar: results or a reason. */
-enum { CH_ISSUE = 1, CH_ISSUED = 2, CH_SIGN_CRL = 3, CH_CRL = 4, CH_REFUSED = 5 };
+enum { CH_ISSUE = 1, CH_ISSUED = 2, CH_SIGN_CRL = 3, CH_CRL = 4, CH_REFUSED = 5,
+	CH_MAKE_KEY = 6, CH_KEY = 7, CH_SIGN_CMC = 8, CH_SIGNED = 9 };
 /* registrar -> caller: a KeId and its use (adapt/mef/msg.h); caller -> registrar, same id: the key, or why there is none. */
 enum { CH_FETCH = 1, CH_FETCHED = 2, CH_FETCH_REFUSED = 3 };
 /* parent -> child: CHANNEL carries a descriptor and one octet enum role of the other end; STOP: finish what

@@ -1,6 +1,7 @@
 #include "pki/cms_signed.h"
 
 #include "base/mem.h"
+#include "pki/cms_ossl.h"
 #include "pki/der.h"
 #include "pki/der_nest.h"
 #include "pki/ossl.h"
@@ -22,30 +23,18 @@ struct cms_signed {
 	size_t n;
 };
 
-static void cms_cleanup(CMS_ContentInfo **cms)
-{
-	CMS_ContentInfo_free(*cms);
-}
-
-static void x509_cleanup(X509 **x)
-{
-	X509_free(*x);
-}
-
 static void certs_cleanup(STACK_OF(X509) **list)
 {
 	sk_X509_pop_free(*list, X509_free);
 }
 
-#define OWNED_CMS __attribute__((cleanup(cms_cleanup)))
-#define OWNED_X509 __attribute__((cleanup(x509_cleanup)))
 #define OWNED_X509_LIST __attribute__((cleanup(certs_cleanup)))
 
 void cms_signed_free(struct cms_signed *s)
 {
 	if (!s)
 		return;
-	CMS_ContentInfo_free(s->cms);
+	cms_ossl_cleanup(&s->cms);
 	buf_fini(&s->certs);
 	mem_free(s);
 }
@@ -275,20 +264,14 @@ static enum err add_signer(CMS_ContentInfo *cms, const struct cms_signed_plan *p
 enum err cms_signed_write(const struct cms_signed_plan *plan, struct buf *out, struct why *why)
 {
 	CMS_ContentInfo *cms OWNED_CMS = CMS_sign(NULL, NULL, NULL, NULL, CMS_PARTIAL | CMS_BINARY);
-	BIO *in OWNED_BIO = BIO_new_mem_buf(plan->content.p, (int)plan->content.n);
-	unsigned char *der = NULL;
 
-	if (!cms || !in)
+	if (!cms)
 		return ossl_failed("signed message", why);
 	TRY(add_signer(cms, plan, why));
-	if (CMS_final(cms, in, NULL, CMS_BINARY) != 1)
+	/* the content may be a key: no copy of it stays behind */
+	if (!cms_ossl_fill(cms, plan->content))
 		return ossl_failed("signing a message", why);
-	int n = i2d_CMS_ContentInfo(cms, &der);
-	if (n <= 0)
-		return ossl_failed("signed message", why);
-	buf_put(out, der, (size_t)n);
-	OPENSSL_free(der);
-	return buf_check(out, "signed message", why);
+	return cms_ossl_write(cms, out, why);
 }
 
 enum err cms_signed_add_certs(struct span in, const struct span *certs, size_t n, struct buf *out, struct why *why)

@@ -29,6 +29,11 @@ MUST_CHECK enum err key_parse_pem(struct span pem, struct span passphrase, struc
 enum { KEY_PEM_MAX = 32 * 1024 }; /* RSA-4096 takes 3.4 KiB */
 /* PKCS#8 PEM; with a passphrase PBES2, AES-256-CBC, PBKDF2-HMAC-SHA256. */
 MUST_CHECK enum err key_write_pem(const struct key *k, struct span passphrase, struct buf *out, struct why *why);
+/* PKCS#8 PrivateKeyInfo in DER, a secret: buf_fini_wipe. The reader consumes exactly; its errors are those of
+ * key_parse_pem. */
+enum { KEY_PKCS8_MAX = 4096 }; /* RSA-4096 takes 2.4 KiB */
+MUST_CHECK enum err key_write_pkcs8(const struct key *k, struct buf *out, struct why *why);
+MUST_CHECK enum err key_parse_pkcs8(struct span der, struct key **out, struct why *why);
 /* DER SubjectPublicKeyInfo. */
 MUST_CHECK enum err key_write_spki(const struct key *k, struct buf *out, struct why *why);
 /*

@@ -120,6 +120,45 @@ enum err msg_crl_order_parse(
 	return cursor_done(&c) ? OK : malformed("CRL order", why);
 }
 
+void msg_key_order_write(struct buf *out, const struct key_order *order)
+{
+	buf_put_u16(out, (uint16_t)order->spec);
+	buf_put_u8(out, order->package ? 1 : 0);
+	buf_put_u32_bytes(out, order->subject);
+}
+
+enum err msg_key_order_parse(struct span in, struct key_order *out, struct why *why)
+{
+	struct cursor c = cursor_init(in);
+
+	*out = (struct key_order){.spec = cursor_u16(&c)};
+	uint8_t package = cursor_u8(&c);
+	out->package = package == 1;
+	out->subject = cursor_u32_bytes(&c);
+	if (!cursor_done(&c) || package > 1 || out->subject.n == 0)
+		return malformed("key order", why);
+	return OK;
+}
+
+void msg_key_write(struct buf *out, const struct made_key *key)
+{
+	buf_put_u32_bytes(out, key->pkcs8);
+	buf_put_u32_bytes(out, key->package);
+	buf_put_u32_bytes(out, key->csr);
+}
+
+enum err msg_key_parse(struct span in, struct made_key *out, struct why *why)
+{
+	struct cursor c = cursor_init(in);
+
+	*out = (struct made_key){.pkcs8 = cursor_u32_bytes(&c)};
+	out->package = cursor_u32_bytes(&c);
+	out->csr = cursor_u32_bytes(&c);
+	if (!cursor_done(&c) || out->pkcs8.n == 0 || out->csr.n == 0)
+		return malformed("made key", why);
+	return OK;
+}
+
 void msg_refused_write(struct buf *out, const struct why *why)
 {
 	buf_put_u16(out, (uint16_t)why->code);

@@ -24,6 +24,12 @@ void msg_crl_order_write(struct buf *out, const struct crl_order *order);
 MUST_CHECK enum err msg_crl_order_parse(
 	struct span in, struct crl_order *out, struct crl_entry **entries_out, struct why *why);
 
+void msg_key_order_write(struct buf *out, const struct key_order *order);
+MUST_CHECK enum err msg_key_order_parse(struct span in, struct key_order *out, struct why *why);
+/* out holds keys: buf_fini_wipe. */
+void msg_key_write(struct buf *out, const struct made_key *key);
+MUST_CHECK enum err msg_key_parse(struct span in, struct made_key *out, struct why *why);
+
 /* Why an order was refused. The kind follows from the code's row. */
 void msg_refused_write(struct buf *out, const struct why *why);
 /* ERR_SYNTAX when the message is malformed, with the reason in why; else OK and *refusal is set. */

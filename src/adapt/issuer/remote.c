@@ -20,10 +20,14 @@ struct signer {
 
 struct order {
 	uint32_t id;
-	uint16_t type; /* CH_ISSUE or CH_SIGN_CRL */
+	uint16_t type; /* CH_ISSUE, CH_SIGN_CRL, CH_MAKE_KEY or CH_SIGN_CMC */
 	struct buf bytes;
-	issue_done issue_done;
-	crl_done crl_done;
+	union {
+		issue_done issued;
+		crl_done crl;
+		key_done key;
+		sign_done signed_;
+	} done; /* by type */
 	void *arg;
 	int tries;
 	struct signer *at;   /* NULL: waits for a signer */
@@ -77,9 +81,13 @@ static void order_fail(struct issuer_remote *r, struct order *o, const struct wh
 {
 	order_take(r, o);
 	if (o->type == CH_ISSUE)
-		o->issue_done(o->arg, why->kind, NULL, why);
+		o->done.issued(o->arg, why->kind, NULL, why);
+	else if (o->type == CH_MAKE_KEY)
+		o->done.key(o->arg, why->kind, NULL, why);
+	else if (o->type == CH_SIGN_CMC)
+		o->done.signed_(o->arg, why->kind, (struct span){0}, why);
 	else
-		o->crl_done(o->arg, why->kind, (struct span){0}, why);
+		o->done.crl(o->arg, why->kind, (struct span){0}, why);
 	order_free(o);
 }
 
@@ -197,7 +205,7 @@ static enum err issued_answer(struct issuer_remote *r, struct order *o, struct s
 
 	TRY(msg_issued_parse(payload, &result, why));
 	order_take(r, o);
-	o->issue_done(o->arg, OK, &result, &none);
+	o->done.issued(o->arg, OK, &result, &none);
 	order_free(o);
 	return OK;
 }
@@ -209,7 +217,31 @@ static enum err crl_answer(struct issuer_remote *r, struct order *o, struct span
 	if (payload.n == 0)
 		return WHY(why, ISSUER_MESSAGE, "", "CRL: want its DER, have nothing");
 	order_take(r, o);
-	o->crl_done(o->arg, OK, payload, &none);
+	o->done.crl(o->arg, OK, payload, &none);
+	order_free(o);
+	return OK;
+}
+
+static enum err key_answer(struct issuer_remote *r, struct order *o, struct span payload, struct why *why)
+{
+	struct made_key key = {0};
+	struct why none = {0};
+
+	TRY(msg_key_parse(payload, &key, why));
+	order_take(r, o);
+	o->done.key(o->arg, OK, &key, &none);
+	order_free(o);
+	return OK;
+}
+
+static enum err signed_answer(struct issuer_remote *r, struct order *o, struct span payload, struct why *why)
+{
+	struct why none = {0};
+
+	if (payload.n == 0)
+		return WHY(why, ISSUER_MESSAGE, "", "signed answer: want its DER, have nothing");
+	order_take(r, o);
+	o->done.signed_(o->arg, OK, payload, &none);
 	order_free(o);
 	return OK;
 }
@@ -236,6 +268,10 @@ static enum err answer(struct signer *s, uint16_t type, uint32_t id, struct span
 		return issued_answer(s->remote, o, payload, why);
 	if (type == CH_CRL && o->type == CH_SIGN_CRL)
 		return crl_answer(s->remote, o, payload, why);
+	if (type == CH_KEY && o->type == CH_MAKE_KEY)
+		return key_answer(s->remote, o, payload, why);
+	if (type == CH_SIGNED && o->type == CH_SIGN_CMC)
+		return signed_answer(s->remote, o, payload, why);
 	return WHY(why, ISSUER_MESSAGE, "", "answer: want the kind that was ordered (%u), have %u", o->type, type);
 }
 
@@ -319,7 +355,7 @@ static void issue(void *self, const struct issue_order *order, issue_done done, 
 		done(arg, why.kind, NULL, &why);
 		return;
 	}
-	o->issue_done = done;
+	o->done.issued = done;
 	msg_order_write(&o->bytes, order);
 	order_send(r, o);
 }
@@ -334,8 +370,38 @@ static void sign_crl(void *self, const struct crl_order *order, crl_done done, v
 		done(arg, why.kind, (struct span){0}, &why);
 		return;
 	}
-	o->crl_done = done;
+	o->done.crl = done;
 	msg_crl_order_write(&o->bytes, order);
+	order_send(r, o);
+}
+
+static void make_key(void *self, const struct key_order *order, key_done done, void *arg)
+{
+	struct issuer_remote *r = self;
+	struct why why = {0};
+	struct order *o = order_new(r, CH_MAKE_KEY, ORDER_BYTES_MAX, arg, &why);
+
+	if (!o) {
+		done(arg, why.kind, NULL, &why);
+		return;
+	}
+	o->done.key = done;
+	msg_key_order_write(&o->bytes, order);
+	order_send(r, o);
+}
+
+static void sign_cmc(void *self, struct span pki_response, sign_done done, void *arg)
+{
+	struct issuer_remote *r = self;
+	struct why why = {0};
+	struct order *o = order_new(r, CH_SIGN_CMC, ISSUER_RESPONSE_MAX, arg, &why);
+
+	if (!o) {
+		done(arg, why.kind, (struct span){0}, &why);
+		return;
+	}
+	o->done.signed_ = done;
+	buf_put_span(&o->bytes, pki_response);
 	order_send(r, o);
 }
 
@@ -346,7 +412,7 @@ enum err issuer_remote_new(
 
 	if (!r)
 		return WHY(why, NOMEM, "", "issuer: want %zu bytes", sizeof(*r));
-	r->port = (struct issuer){.self = r, .issue = issue, .sign_crl = sign_crl};
+	r->port = (struct issuer){.self = r, .issue = issue, .sign_crl = sign_crl, .make_key = make_key, .sign_cmc = sign_cmc};
 	r->loop = l;
 	r->clock = clock;
 	r->wait_last = &r->wait_first;

@@ -134,5 +134,9 @@ void conf_defaults(struct conf *out);
 void conf_defaults_maf(struct conf *out);
 const struct conf_issuer *conf_issuer_find(const struct conf *c, const char *name); /* NULL: none */
 const char *conf_pair_find(const struct conf_pairs *pairs, const char *name); /* its value; NULL: none */
+/* Both files of the message key are there. */
+bool conf_has_message(const struct conf *c);
+/* A label that needs the message key has it: asked at start, for conf_parse looks at no other file. ERR_SYNTAX. */
+MUST_CHECK enum err conf_check_message(const struct conf *c, struct why *why);
 /* "iot": P-256 device certificates of 90 days, label onem2m; "it": 397 days, RSA admitted. */
 MUST_CHECK enum err conf_preset(struct conf *c, const char *name, struct why *why);

@@ -124,3 +124,36 @@ enum err hierarchy_tls(const struct hierarchy_ask *ask, const struct authority *
 	};
 	return sign(&plan, issuer->key, out, why);
 }
+
+enum err hierarchy_message(const struct hierarchy_ask *ask, const struct authority *issuer, struct authority *out,
+	struct why *why)
+{
+	OWNED_BUF struct buf subject = BUF(NAME_DER_MAX);
+	OWNED_BUF struct buf spki = BUF(4096);
+	OWNED_BUF struct buf cmc_ca = BUF(64);
+	OWNED_BUF struct buf email = BUF(64);
+	uint8_t serial[SERIAL_SIZE];
+	int64_t not_after_s = ask->now_s + (int64_t)TLS_DAYS * 86400;
+
+	*out = (struct authority){.cert = BUF(DER_MAX)};
+	TRY(fresh_serial(ask, serial, why));
+	TRY(key_new(ask->key, &out->key, why));
+	TRY(key_write_spki(out->key, &spki, why));
+	TRY(name_of("Messages", ask->fqdn, &subject, why));
+	TRY(oid_parse("1.3.6.1.5.5.7.3.27", &cmc_ca, why)); /* RFC 6402 2.10 */
+	TRY(oid_parse("1.3.6.1.5.5.7.3.4", &email, why));
+	struct cert_plan plan = {
+		.serial = span_of(serial, sizeof(serial)),
+		.issuer = issuer->view.subject,
+		.subject = buf_span(&subject),
+		.spki = buf_span(&spki),
+		.not_before_s = ask->now_s - SLOW_CLOCK_S,
+		.not_after_s = not_after_s < issuer->view.not_after_s ? not_after_s : issuer->view.not_after_s,
+		.path_len = -1,
+		.key_usage = KU_DIGITAL_SIGNATURE,
+		.ekus = {buf_span(&cmc_ca), buf_span(&email)},
+		.ekus_n = 2,
+		.akid = issuer->view.skid,
+	};
+	return sign(&plan, issuer->key, out, why);
+}

@@ -39,5 +39,9 @@ MUST_CHECK enum err hierarchy_load_issuer(const struct conf *conf, struct author
 /* parent NULL: a self-signed root. */
 MUST_CHECK enum err hierarchy_ca(const struct hierarchy_ask *ask, const struct authority *parent,
 	struct authority *out, struct why *why);
+/* End entity under the issuer: id-kp-cmcCA and emailProtection, so that `openssl cms -verify` takes it. */
+#define HIERARCHY_MESSAGE_LABEL "mef-message" /* of key_file_passphrase */
+MUST_CHECK enum err hierarchy_message(const struct hierarchy_ask *ask, const struct authority *issuer,
+	struct authority *out, struct why *why);
 MUST_CHECK enum err hierarchy_tls(const struct hierarchy_ask *ask, const struct authority *issuer,
 	struct authority *out, struct why *why);

@@ -8,7 +8,7 @@ struct making {
 	struct conf conf;
 	struct hierarchy_ask ask;
 	struct secret master;
-	struct authority root, issuing, tls;
+	struct authority root, issuing, tls, message;
 };
 
 void making_fini(struct making *m);

@@ -25,6 +25,7 @@ void making_fini(struct making *m)
 	authority_fini(&m->root);
 	authority_fini(&m->issuing);
 	authority_fini(&m->tls);
+	authority_fini(&m->message);
 }
 
 static bool stands(const char *dir, const char *name)
@@ -106,6 +107,7 @@ enum err making_values(struct making *m, struct why *why)
 	TRY(random_fill(m->ask.random, m->master.bytes, m->master.n, why));
 	TRY(hierarchy_ca(&m->ask, NULL, &m->root, why));
 	TRY(hierarchy_ca(&m->ask, &m->root, &m->issuing, why));
+	TRY(hierarchy_message(&m->ask, &m->issuing, &m->message, why));
 	return hierarchy_tls(&m->ask, &m->issuing, &m->tls, why);
 }
 
@@ -167,6 +169,8 @@ static enum err write_keys(struct making *m, struct why *why)
 	TRY(write_root(m, why));
 	TRY(put_online_key(m, "ca/issuing.key.pem", m->issuing.key, "ca-issuing", why));
 	TRY(put_cert(m, "ca/issuing.cert.pem", &m->issuing, NULL, why));
+	TRY(put_online_key(m, "ca/message.key.pem", m->message.key, HIERARCHY_MESSAGE_LABEL, why));
+	TRY(put_cert(m, "ca/message.cert.pem", &m->message, NULL, why));
 	TRY(put_online_key(m, "ca/mef-tls.key.pem", m->tls.key, "mef-tls", why));
 	return put_cert(m, "ca/mef-tls.cert.pem", &m->tls, &m->issuing, why);
 }

@@ -75,6 +75,7 @@ static enum err run_reload(struct cli *cli, struct why *why)
 
 	/* A file that the server would refuse is told here, where a person looks. */
 	TRY(cli_conf(cli, &conf, why));
+	TRY(conf_check_message(&conf, why));
 	look_all(&conf, &before);
 	TRY(cli_signal(&conf, SIGHUP, why));
 	int pid = cli_server_pid(&conf);

@@ -163,6 +163,7 @@ static enum err read_conf(const struct supervisor *s, struct conf **conf_out, in
 		return WHY(why, NOMEM, "", "configuration: want %zu bytes", sizeof(*conf));
 	TRY(file_read(s->conf_path, &text, why));
 	TRY(conf_parse(s->conf_path, buf_span(&text), conf, why));
+	TRY(why_within(conf_check_message(conf, why), s->conf_path, why));
 	TRY(spawn_conf_file(buf_span(&text), fd_out, why));
 	*conf_out = conf;
 	conf = NULL;

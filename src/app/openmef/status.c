@@ -181,6 +181,7 @@ static enum err report_mef(struct report *r, struct store *store, const struct c
 		{"root CA", "root_ca_not_after", conf->ca_chain, NULL},
 		{"issuing CA", "issuing_ca_not_after", conf->ca_cert, NULL},
 		{"server TLS", "server_tls_not_after", conf->tls_cert, "ca tls"},
+		{"message key", "message_not_after", conf_has_message(conf) ? conf->message_cert : "", "ca message"},
 	};
 	const struct status_anchors devices = {
 		"device anchors", "device_anchors", conf->device_anchors, "none: append the device makers' CAs to "};

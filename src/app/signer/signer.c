@@ -8,7 +8,7 @@
 #include "adapt/sys/random.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/ca/issue.h"
+#include "core/ca/message.h"
 #include "net/log.h"
 #include "net/sandbox.h"
 
@@ -49,6 +49,9 @@ struct signer {
 		struct buf cert;
 		char name[ISSUER_NAME_MAX]; /* "": there is none */
 	} other;                            /* in a CA rollover: it signs its CRLs */
+	struct message message;   /* key NULL where there is none */
+	struct key *message_key;
+	struct buf message_cert;
 	struct buf der; /* of the certificate under way; kept for its memory */
 };
 
@@ -106,6 +109,40 @@ static enum err on_sign_crl(struct link *l, uint32_t id, struct span payload, st
 	return ipc_send(l->channel, CH_CRL, id, buf_span(&der), why);
 }
 
+static enum err want_message(const struct signer *s, struct why *why)
+{
+	return s->message.key ? OK : WHY(why, MESSAGE_NONE, "", "[ca] message_key: want one, have none");
+}
+
+/* RFC 7030 4.4: the private key leaves this process once, and is kept nowhere. */
+static enum err on_make_key(struct link *l, uint32_t id, struct span payload, struct why *why)
+{
+	struct made_key_bytes bytes __attribute__((cleanup(made_key_bytes_fini))) = MADE_KEY_BYTES;
+	__attribute__((cleanup(buf_fini_wipe))) struct buf out = BUF(KEY_PKCS8_MAX + MESSAGE_SIGNED_MAX + CSR_DER_MAX + 64);
+	struct key_order order;
+	struct why reason = {0};
+
+	TRY(msg_key_order_parse(payload, &order, why));
+	int64_t now_s = clock_unix_s(&l->signer->clock);
+	if (want_message(l->signer, &reason) != OK || message_make_key(&l->signer->message, &order, now_s, &bytes, &reason) != OK)
+		return refuse(l, id, &reason, why);
+	const struct made_key key = made_key_view(&bytes);
+	msg_key_write(&out, &key);
+	TRY(buf_check(&out, "made key", why));
+	return ipc_send(l->channel, CH_KEY, id, buf_span(&out), why);
+}
+
+static enum err on_sign_cmc(struct link *l, uint32_t id, struct span payload, struct why *why)
+{
+	OWNED_BUF struct buf der = BUF(MESSAGE_SIGNED_MAX);
+	struct why reason = {0};
+
+	int64_t now_s = clock_unix_s(&l->signer->clock);
+	if (want_message(l->signer, &reason) != OK || message_sign_cmc(&l->signer->message, payload, now_s, &der, &reason) != OK)
+		return refuse(l, id, &reason, why);
+	return ipc_send(l->channel, CH_SIGNED, id, buf_span(&der), why);
+}
+
 /* ---- channels */
 
 static void link_free(struct link *l)
@@ -145,6 +182,10 @@ static void on_frame(void *arg, uint16_t type, uint32_t id, struct span payload,
 		err = on_issue(l, id, payload, &why);
 	else if (type == CH_SIGN_CRL)
 		err = on_sign_crl(l, id, payload, &why);
+	else if (type == CH_MAKE_KEY)
+		err = on_make_key(l, id, payload, &why);
+	else if (type == CH_SIGN_CMC)
+		err = on_sign_cmc(l, id, payload, &why);
 	else
 		err = WHY(&why, ISSUER_MESSAGE, "", "frame: want an order, have type %u", type);
 	if (err != OK)
@@ -194,9 +235,9 @@ static enum err passphrase(void *arg, const char *label, struct secret *out, str
 	return key_file_passphrase(arg, label, out, why);
 }
 
-static enum err open_key(const struct conf *conf, const char *path, struct key **out, struct why *why)
+static enum err open_key(const struct conf *conf, const char *label, const char *path, struct key **out, struct why *why)
 {
-	const struct keys_file file = {.label = "ca-issuing", .path = path};
+	const struct keys_file file = {.label = label, .path = path};
 	OWNED_SECRET struct secret master = {0};
 	struct keys_files files;
 
@@ -241,7 +282,7 @@ static enum err open_other(struct signer *s, const struct conf *conf, struct why
 {
 	if (!conf->ca_other_cert[0])
 		return OK;
-	TRY(open_key(conf, conf->ca_other_key, &s->other.key, why));
+	TRY(open_key(conf, "ca-issuing", conf->ca_other_key, &s->other.key, why));
 	TRY(open_cert(conf->ca_other_cert, &s->other.cert, &s->other.ca, why));
 	s->other.ca.key = s->other.key;
 	s->other.ca.crl_lifetime_max_s = conf->crl_lifetime_s;
@@ -253,7 +294,7 @@ static enum err open_ca(struct signer *s, const struct conf *conf, struct why *w
 {
 	memcpy(s->name, conf->ca_name, sizeof(s->name));
 	TRY(open_other(s, conf, why));
-	TRY(open_key(conf, conf->ca_key, &s->key, why));
+	TRY(open_key(conf, "ca-issuing", conf->ca_key, &s->key, why));
 	TRY(open_cert(conf->ca_cert, &s->cert, &s->ca, why));
 	s->ca.profiles = &conf->profiles;
 	s->ca.key = s->key;
@@ -266,6 +307,26 @@ static enum err open_ca(struct signer *s, const struct conf *conf, struct why *w
 	return why_within(ca_check(&s->ca, clock_unix_s(&s->clock), why), conf->ca_cert, why);
 }
 
+/* Absent files are no fault: then neither serverkeygen nor fullcmc is offered. */
+static enum err open_message(struct signer *s, const struct conf *conf, struct why *why)
+{
+	OWNED_BUF struct buf pem = BUF(PEM_MAX);
+
+	if (!conf_has_message(conf))
+		return OK;
+	TRY(open_key(conf, "mef-message", conf->message_key, &s->message_key, why));
+	TRY(file_read(conf->message_cert, &pem, why));
+	TRY(why_within(cert_first_pem(buf_span(&pem), &s->message_cert, why), conf->message_cert, why));
+	struct message m = {.key = s->message_key, .cert_der = buf_span(&s->message_cert), .ca_der = s->ca.cert_der};
+	TRY(why_within(cert_parse(m.cert_der, &m.cert, why), conf->message_cert, why));
+	/* in a CA rollover it may be the other CA's still */
+	if (s->other.name[0] && span_equal(m.cert.akid, s->other.ca.cert.skid))
+		m.ca_der = s->other.ca.cert_der;
+	TRY(why_within(message_check(&m, why), conf->message_cert, why));
+	s->message = m;
+	return OK;
+}
+
 static enum err signer_init(struct signer *s, const struct role_start *start, struct why *why)
 {
 	const struct role_events events = {.channel = on_channel, .stop = on_stop, .arg = s};
@@ -274,7 +335,9 @@ static enum err signer_init(struct signer *s, const struct role_start *start, st
 	s->cert = BUF(CERT_DER_MAX);
 	s->der = BUF(CERT_DER_MAX);
 	s->other.cert = BUF(CERT_DER_MAX);
+	s->message_cert = BUF(CERT_DER_MAX);
 	TRY(open_ca(s, start->conf, why));
+	TRY(open_message(s, start->conf, why));
 	TRY(loop_new(&s->loop, why));
 	TRY(loop_timer_new(s->loop, on_alone, s, &s->alone, why));
 	TRY(role_control_new(s->loop, start, &events, &s->control, why));
@@ -291,6 +354,8 @@ static void signer_fini(struct signer *s)
 	loop_free(s->loop);
 	key_free(s->key);
 	key_free(s->other.key);
+	key_free(s->message_key);
+	buf_fini(&s->message_cert);
 	buf_fini(&s->cert);
 	buf_fini(&s->other.cert);
 	buf_fini(&s->der);

@@ -52,6 +52,46 @@ static void a_cut_or_lengthened_order_is_refused(void **state)
 	assert_int_equal(msg_order_parse(buf_span(&b), &out, &why), ERR_SYNTAX);
 }
 
+static void a_key_order_and_a_made_key_come_back_as_they_were(void **state)
+{
+	OWNED_BUF struct buf b = BUF(1000);
+	OWNED_BUF struct buf k = BUF(1000);
+	struct key_order in = {.spec = 3, .subject = span_text("a name"), .package = true}, out;
+	struct made_key key = {.pkcs8 = span_text("key"), .package = span_text("package"), .csr = span_text("csr")}, made;
+	struct why why = {0};
+
+	msg_key_order_write(&b, &in);
+	assert_int_equal(msg_key_order_parse(buf_span(&b), &out, &why), OK);
+	assert_int_equal(out.spec, 3);
+	assert_true(out.package);
+	assert_true(span_is(out.subject, "a name"));
+	msg_key_write(&k, &key);
+	assert_int_equal(msg_key_parse(buf_span(&k), &made, &why), OK);
+	assert_true(span_is(made.pkcs8, "key") && span_is(made.package, "package") && span_is(made.csr, "csr"));
+}
+
+static void cut_key_messages_are_refused(void **state)
+{
+	OWNED_BUF struct buf b = BUF(1000);
+	OWNED_BUF struct buf k = BUF(1000);
+	struct key_order in = {.spec = 1, .subject = span_text("a name")}, out;
+	struct made_key key = {.pkcs8 = span_text("key"), .csr = span_text("csr")}, made;
+
+	msg_key_order_write(&b, &in);
+	msg_key_write(&k, &key);
+	for (size_t n = 0; n < b.n; n++) {
+		struct why why = {0};
+		assert_int_equal(msg_key_order_parse(span_of(b.p, n), &out, &why), ERR_SYNTAX);
+	}
+	for (size_t n = 0; n < k.n; n++) {
+		struct why why = {0};
+		assert_int_equal(msg_key_parse(span_of(k.p, n), &made, &why), ERR_SYNTAX);
+	}
+	struct why why = {0};
+	b.p[2] = 2; /* neither yes nor no */
+	assert_int_equal(msg_key_order_parse(buf_span(&b), &out, &why), ERR_SYNTAX);
+}
+
 static void order_bounds_hold_one_past(void **state)
 {
 	struct issue_order in = example(), out;
@@ -233,6 +273,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_order_comes_back_as_it_was),
 		cmocka_unit_test(a_cut_or_lengthened_order_is_refused),
+		cmocka_unit_test(a_key_order_and_a_made_key_come_back_as_they_were),
+		cmocka_unit_test(cut_key_messages_are_refused),
 		cmocka_unit_test(order_bounds_hold_one_past),
 		cmocka_unit_test(a_negative_date_is_refused),
 		cmocka_unit_test(a_result_comes_back_as_it_was),
