@@ -46,6 +46,8 @@ struct cert {
  * ERR_SYNTAX, ERR_LIMIT.
  */
 MUST_CHECK enum err cert_parse(struct span der, struct cert *out, struct why *why);
+/* The value of an extension, contents octets of its OCTET STRING, by the contents octets of its OID; empty: not there. */
+struct span cert_extension(const struct cert *c, struct span oid);
 void cert_sha256(const struct cert *c, uint8_t out[32]);
 /*
  * One or more PEM certificates to DER; der is valid during the call. Text around the blocks and blocks of

@@ -130,6 +130,14 @@ MUST_CHECK enum err conf_parse(const char *path, struct span text, struct conf *
 MUST_CHECK enum err conf_load(const char *path, struct conf *out, struct why *why);
 /* The file that `init` and `maf new` write: every key of the role with its comment; values from c. */
 void conf_write(const struct conf *c, struct buf *out);
+struct conf_edit {
+	const char *section;
+	const char *name;
+	const char *value; /* as it is to stand in the file */
+};
+enum { CONF_EDITS_MAX = 24 };
+/* The text with those keys changed, or added where they are missing, and every other line as it was. ERR_LIMIT. */
+MUST_CHECK enum err conf_edit(struct span text, const struct conf_edit *edits, size_t n, struct buf *out, struct why *why);
 void conf_defaults(struct conf *out);
 void conf_defaults_maf(struct conf *out);
 const struct conf_issuer *conf_issuer_find(const struct conf *c, const char *name); /* NULL: none */

@@ -15,13 +15,6 @@ enum { PEM_MAX = 256 * 1024, NAMES_ARENA_MAX = 64 * 1024 };
 
 #define OWNED_SECRET_BUF __attribute__((cleanup(buf_fini_wipe)))
 
-/* Further names of the new certificate. */
-struct further {
-	char names[SAN_MAX][FORM_SIZE];
-	const char *list[SAN_MAX];
-	size_t n;
-};
-
 static enum err add_name(struct further *f, struct span name, struct why *why)
 {
 	if (f->n == SAN_MAX - 1)
@@ -35,7 +28,7 @@ static enum err add_name(struct further *f, struct span name, struct why *why)
 }
 
 /* Without --alt the names stay those of the certificate in force. */
-static enum err names_in_force(const struct conf *conf, struct further *f, struct why *why)
+enum err hierarchy_names_in_force(const struct conf *conf, struct further *f, struct why *why)
 {
 	OWNED_ARENA struct arena arena = ARENA(NAMES_ARENA_MAX);
 	OWNED_BUF struct buf pem = BUF(PEM_MAX);
@@ -64,7 +57,7 @@ static enum err gather(const struct cli *cli, const struct conf *conf, struct fu
 	for (size_t i = 0; i < n; i++)
 		TRY(add_name(f, span_text(given[i]), why));
 	/* An old certificate that cannot be read is a reason for a new one, not against it. */
-	if (n == 0 && names_in_force(conf, f, &unreadable) != OK)
+	if (n == 0 && hierarchy_names_in_force(conf, f, &unreadable) != OK)
 		f->n = 0;
 	return OK;
 }

@@ -46,8 +46,12 @@ enum err hierarchy_ca(const struct hierarchy_ask *ask, const struct authority *p
 	TRY(fresh_serial(ask, serial, why));
 	TRY(key_new(ask->key, &out->key, why));
 	TRY(key_write_spki(out->key, &spki, why));
-	TRY(name_of(parent ? "Issuing CA" : "Root CA", ask->fqdn, &subject, why));
+	buf_put_span(&subject, ask->subject);
+	if (!ask->subject.n)
+		TRY(name_of(!parent ? "Root CA" : ask->issuing ? ask->issuing : "Issuing CA", ask->fqdn, &subject, why));
 	/* TS-0003 8.1.2.2: CA certificates carry name constraints, where the operator knows them */
+	if (parent)
+		buf_put_span(&constraints, ask->constraints);
 	if (parent && ask->permit_n)
 		TRY(name_constraints_write(ask->permit, ask->permit_n, &constraints, why));
 	struct cert_plan plan = {
@@ -64,6 +68,35 @@ enum err hierarchy_ca(const struct hierarchy_ask *ask, const struct authority *p
 		.permitted_subtrees = buf_span(&constraints),
 	};
 	return sign(&plan, parent ? parent->key : out->key, out, why);
+}
+
+enum err hierarchy_cross(const struct hierarchy_ask *ask, const struct authority *of, const struct authority *by,
+	struct authority *out, struct why *why)
+{
+	int64_t of_end_s = of->view.not_after_s;
+	int64_t by_end_s = by->view.not_after_s;
+	uint8_t serial[SERIAL_SIZE];
+	bool same = false;
+
+	*out = (struct authority){.cert = BUF(DER_MAX)};
+	TRY(name_equal(of->view.subject, by->view.subject, &same, why));
+	if (!same)
+		return WHY(why, ROLLOVER_ROOT, "RFC 4210 4.4", "roots: want one name for both, have two");
+	TRY(fresh_serial(ask, serial, why));
+	struct cert_plan plan = {
+		.serial = span_of(serial, sizeof(serial)),
+		/* the octets that certificates below either root carry */
+		.issuer = by->view.subject,
+		.subject = of->view.subject,
+		.spki = of->view.spki,
+		.not_before_s = of->view.not_before_s,
+		.not_after_s = of_end_s < by_end_s ? of_end_s : by_end_s,
+		.is_ca = true,
+		.path_len = 1,
+		.key_usage = KU_KEY_CERT_SIGN | KU_CRL_SIGN,
+		.akid = by->view.skid,
+	};
+	return sign(&plan, by->key, out, why);
 }
 
 static enum err tls_key(const struct hierarchy_ask *ask, struct key **out, struct why *why)

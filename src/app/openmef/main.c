@@ -15,7 +15,7 @@ static const char manual[] =
 	".TP\n.I secret/master.key\nProtects the private keys and the secrets of the database. Back it up apart from them.\n"
 	".TP\n.I secret/psk/\nPre-provisioned keys that were made here, one file each: for their devices, then to be erased. No server needs them.\n"
 	".TP\n.I ca/\nCertificates of the CAs and of the server, and the encrypted keys of issuing CA and server.\n"
-	".TP\n.I offline/\nThe root CA's encrypted key and its passphrase. No command needs them; keep them without network.\n"
+	".TP\n.I offline/\nThe root CA's encrypted key and its passphrase. Only openmef ca rollover prepare needs them; keep them without network.\n"
 	".TP\n.I anchors/devices.pem\nTrust anchors for the certificates of device makers.\n"
 	".TP\n.I run/\nWhile a server runs: its lock serve.pid, and ports.json with the ports it listens on.\n";
 
