@@ -172,6 +172,10 @@ static enum err switch_over(const struct rollover *r, struct why *why)
 	change_put(&c, "ca", "other_cert", r->conf->ca_cert);
 	change_put(&c, "ca", "other_key", r->conf->ca_key);
 	change_put(&c, "ca", "other_name", r->conf->ca_name);
+	if (conf_has_message(r->conf)) {
+		TRY(put_file(r, &c, &p, "ca", "message_cert", ROLLOVER_MESSAGE_CERT, why));
+		TRY(put_file(r, &c, &p, "ca", "message_key", ROLLOVER_MESSAGE_KEY, why));
+	}
 	TRY(put_file(r, &c, &p, "ca", "extra", ROLLOVER_EXTRA_SWITCHED, why));
 	TRY(put_file(r, &c, &p, "ca", "bridge", ROLLOVER_BRIDGE_SWITCHED, why));
 	return put_in_force(r, &c, why);
@@ -229,6 +233,8 @@ static enum err unswitch(const struct rollover *r, struct why *why)
 	TRY(rollover_write_published(r, why));
 	change_put(&c, "mef", "tls_cert", before.tls_cert);
 	change_put(&c, "mef", "tls_key", before.tls_key);
+	change_put(&c, "ca", "message_cert", before.message_cert);
+	change_put(&c, "ca", "message_key", before.message_key);
 	change_put(&c, "ca", "cert", r->conf->ca_other_cert);
 	change_put(&c, "ca", "key", r->conf->ca_other_key);
 	change_put(&c, "ca", "name", r->conf->ca_other_name);

@@ -22,6 +22,8 @@ enum rollover_stage {
 #define ROLLOVER_NEW_WITH_OLD "new-with-old.cert.pem"
 #define ROLLOVER_TLS_CERT "mef-tls.cert.pem"
 #define ROLLOVER_TLS_KEY "mef-tls.key.pem"
+#define ROLLOVER_MESSAGE_CERT "message.cert.pem"
+#define ROLLOVER_MESSAGE_KEY "message.key.pem"
 #define ROLLOVER_EXTRA_PUBLISHED "extra-published.pem"
 #define ROLLOVER_EXTRA_SWITCHED "extra-switched.pem"
 #define ROLLOVER_EXTRA_FINISHED "extra-finished.pem"

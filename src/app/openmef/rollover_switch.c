@@ -188,23 +188,43 @@ static enum err check_tls(const struct rollover *r, const struct conf *before, c
 	return check_against(buf_span(&old_root), buf_span(&tls->cert), above, 2, r->now_s, why);
 }
 
-static enum err write_tls(const struct rollover *r, const struct authority *tls, const struct authority *ca, struct why *why)
+static enum err put_key(const struct rollover *r, const char *name, const struct key *key, const char *label, struct why *why)
 {
-	OWNED_SECRET_BUF struct buf key_pem = BUF(ROLLOVER_PEM_MAX);
-	OWNED_BUF struct buf pem = BUF(ROLLOVER_PEM_MAX);
+	OWNED_SECRET_BUF struct buf pem = BUF(ROLLOVER_PEM_MAX);
 	OWNED_SECRET struct secret master = {0};
 	OWNED_SECRET struct secret pass = {0};
 
 	TRY(master_load(r->conf->master_key, &master, why));
-	TRY(key_file_passphrase(&master, "mef-tls", &pass, why));
-	TRY(key_write_pem(tls->key, secret_span(&pass), &key_pem, why));
+	TRY(key_file_passphrase(&master, label, &pass, why));
+	TRY(key_write_pem(key, secret_span(&pass), &pem, why));
+	return making_put_file(r->conf->ca_rollover, name, buf_span(&pem), 0600, why);
+}
+
+static enum err write_tls(const struct rollover *r, const struct authority *tls, const struct authority *ca, struct why *why)
+{
+	OWNED_BUF struct buf pem = BUF(ROLLOVER_PEM_MAX);
+
 	TRY(cert_write_pem(buf_span(&tls->cert), &pem, why));
 	TRY(cert_write_pem(buf_span(&ca->cert), &pem, why));
-	TRY(making_put_file(r->conf->ca_rollover, ROLLOVER_TLS_KEY, buf_span(&key_pem), 0600, why));
+	TRY(put_key(r, ROLLOVER_TLS_KEY, tls->key, "mef-tls", why));
 	return making_put_file(r->conf->ca_rollover, ROLLOVER_TLS_CERT, buf_span(&pem), 0644, why);
 }
 
-static enum err make_tls(const struct rollover *r, const struct conf *before, struct why *why)
+static enum err make_message(const struct rollover *r, const struct hierarchy_ask *ask, const struct authority *ca, struct why *why)
+{
+	OWNED_AUTHORITY struct authority made = {0};
+	OWNED_BUF struct buf pem = BUF(ROLLOVER_PEM_MAX);
+
+	if (!conf_has_message(r->conf))
+		return OK;
+	TRY(hierarchy_message(ask, ca, &made, why));
+	TRY(cert_write_pem(buf_span(&made.cert), &pem, why));
+	TRY(put_key(r, ROLLOVER_MESSAGE_KEY, made.key, HIERARCHY_MESSAGE_LABEL, why));
+	return making_put_file(r->conf->ca_rollover, ROLLOVER_MESSAGE_CERT, buf_span(&pem), 0644, why);
+}
+
+/* Server certificate, and the message key where there is one. */
+static enum err make_ends(const struct rollover *r, const struct conf *before, struct why *why)
 {
 	OWNED_AUTHORITY struct authority ca = {0};
 	OWNED_AUTHORITY struct authority tls = {0};
@@ -222,6 +242,7 @@ static enum err make_tls(const struct rollover *r, const struct conf *before, st
 	};
 	TRY(hierarchy_tls(&ask, &ca, &tls, why));
 	TRY(check_tls(r, before, &tls, &ca, why));
+	TRY(make_message(r, &ask, &ca, why));
 	return write_tls(r, &tls, &ca, why);
 }
 
@@ -232,7 +253,7 @@ enum err rollover_write_switched(const struct rollover *r, struct why *why)
 	struct conf before;
 
 	TRY(rollover_before(r, &before, why));
-	TRY(make_tls(r, &before, why));
+	TRY(make_ends(r, &before, why));
 	TRY(write_list(r, ROLLOVER_EXTRA_SWITCHED, before.ca_chain, extra, before.ca_extra, why));
 	return write_list(r, ROLLOVER_BRIDGE_SWITCHED, NULL, bridge, before.ca_bridge, why);
 }
