@@ -10,22 +10,26 @@
 #include "net/channels.h"
 #include "net/loop.h"
 
+/* As ROLE_ENV_LISTEN names them: listen_kind_names. */
+enum listen_kind { LISTEN_HTTPS, LISTEN_HTTP, LISTEN_PROXY, LISTEN_KINDS };
+extern const char *const listen_kind_names[LISTEN_KINDS];
+
 enum {
 	ROLE_FD_CONTROL = 3,
 	ROLE_FD_CONF = 4,
 	ROLE_FD_LISTEN = 5,
-	ROLE_LISTEN_MAX = 2 * CONF_LISTEN_MAX,
+	ROLE_LISTEN_MAX = LISTEN_KINDS * CONF_LISTEN_MAX,
 	ROLE_DRAIN_MS = 10 * 1000, /* what a front gives its requests in flight after a stop */
 };
 
-/* The parent tells the path of the configuration, the kinds of the sockets ("https,https,http") and the first https port. */
+/* The parent tells the path of the configuration, the kinds of the sockets ("https,https,http,behind_proxy") and the first https port. */
 #define ROLE_ENV_CONF "OPENMEF_ROLE_CONF"
 #define ROLE_ENV_LISTEN "OPENMEF_ROLE_LISTEN"
 #define ROLE_ENV_HTTPS "OPENMEF_ROLE_HTTPS"
 
 struct role_listen {
 	int fd; /* bound, listening, non-blocking; owned by the role */
-	bool tls;
+	enum listen_kind kind;
 };
 
 struct role_start {

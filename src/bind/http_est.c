@@ -222,26 +222,49 @@ static const struct {
 	{EST_FULLCMC, CALL_POST, "POST", est_fullcmc},
 };
 
+/* RFC 9110 9.3.2: who serves GET serves HEAD too */
+static unsigned int methods_of(size_t row)
+{
+	return 1u << operations[row].method | (operations[row].method == CALL_GET ? 1u << CALL_HEAD : 0);
+}
+
+/* RFC 7030 3.3: TLS carries every EST message; where it ended at a trusted proxy that may not say which */
+static enum err check_session(const struct peer *peer, struct why *why)
+{
+	if (peer->tls_version >= 0x0303 || (peer->proxied && peer->tls_version == 0))
+		return OK;
+	return WHY(why, EST_TLS, "RFC 7030 3.3", "connection: want TLS 1.2 or later, have %s",
+		peer->tls_version ? "an older one" : "none");
+}
+
+/* The proxy's word stands for the handshake, so each label says whether that is enough (docs/decisions/0022). */
+static enum err check_proxied(const struct peer *peer, const struct est_label *label, struct why *why)
+{
+	if (!peer->proxied || label->proxied)
+		return OK;
+	return WHY(why, EST_PROXIED, "RFC 9440 3.1", "[label %s] proxied: want yes for clients behind a proxy, have no",
+		label->name[0] ? label->name : "default");
+}
+
 static enum err open_turn(struct est_turn *e, size_t *row_out, struct why *why)
 {
 	const struct call *call = e->turn->call;
 	size_t row = 0;
 
 	TRY(est_path_parse(call->path, &e->path, why));
-	/* RFC 7030 3.3: TLS carries every EST message */
-	if (call->peer.tls_version == 0)
-		return WHY(why, EST_TLS, "RFC 7030 3.3", "connection: want TLS, have none");
+	TRY(check_session(&call->peer, why));
 	e->label = label_find(e->turn->env->labels, e->path.label);
 	if (!e->label)
 		return WHY(why, EST_LABEL, "RFC 7030 3.2.2", "label: want one that is configured, have '%.*s'",
 			SPAN_FMT(span_first(e->path.label, EST_LABEL_MAX)));
+	TRY(check_proxied(&call->peer, e->label, why));
 	while (operations[row].op != e->path.operation) /* est_path_parse yields no other */
 		row++;
+	*row_out = row;
 	/* RFC 7030 3.2.2: GET fetches, POST enrols */
-	if (operations[row].method != call->method)
+	if (!(methods_of(row) & 1u << call->method))
 		return WHY(why, EST_METHOD, "RFC 7030 3.2.2", "method of %s: want %s",
 			est_operation_name(e->path.operation), operations[row].method_name);
-	*row_out = row;
 	return OK;
 }
 
@@ -252,7 +275,7 @@ void bind_est(const struct turn *t)
 	size_t row = 0;
 
 	if (open_turn(&e, &row, &why) != OK)
-		turn_fail(t, &why);
+		turn_fail_method(t, methods_of(row), &why);
 	else
 		operations[row].run(&e);
 }

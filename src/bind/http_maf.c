@@ -195,23 +195,35 @@ static enum err key(
 	return OK;
 }
 
-static enum err check_method(enum maf_path what, enum call_method method, struct why *why)
+static unsigned int methods_of(enum maf_path what)
 {
-	bool fits = false;
-
 	switch (what) {
 	case MAF_PATH_CLIENTS:
 	case MAF_PATH_KEYS:
-		fits = method == CALL_POST;
-		break;
+		return 1u << CALL_POST;
 	case MAF_PATH_CLIENT:
-		fits = method == CALL_PUT || method == CALL_DELETE;
-		break;
+		return 1u << CALL_PUT | 1u << CALL_DELETE;
 	case MAF_PATH_KEY:
-		fits = method == CALL_GET || method == CALL_PUT || method == CALL_DELETE;
-		break;
+		return 1u << CALL_GET | 1u << CALL_PUT | 1u << CALL_DELETE;
 	}
-	return fits ? OK : WHY(why, EST_METHOD, "RFC 9110 15.5.6", "method: want one that this resource takes");
+	return 0;
+}
+
+static enum err check_method(enum maf_path what, enum call_method method, struct why *why)
+{
+	return methods_of(what) & 1u << method
+		? OK
+		: WHY(why, EST_METHOD, "RFC 9110 15.5.6", "method: want one that this resource takes");
+}
+
+/* For the Allow of a 405; nothing where the path is none of ours. */
+static unsigned int methods_at(struct span path)
+{
+	enum maf_path what = MAF_PATH_CLIENTS;
+	char id[MAF_ID_SIZE];
+	struct why why = {0};
+
+	return maf_path_parse(path, &what, id, &why) == OK ? methods_of(what) : 0;
 }
 
 /* OK: w is taken, and answered or will be. */
@@ -265,6 +277,6 @@ void bind_maf(const struct turn *t)
 		err = perform(t, &peer, w, &why);
 	if (err == OK)
 		return;
-	turn_fail(t, &why);
+	turn_fail_method(t, methods_at(t->call->path), &why);
 	mem_free(w);
 }

@@ -6,9 +6,9 @@
 #include <stdio.h>
 
 enum {
-	METHOD_GET = 1 << 0,
-	METHOD_HEAD = 1 << 1,
-	METHOD_POST = 1 << 2,
+	METHOD_GET = 1 << CALL_GET,
+	METHOD_HEAD = 1 << CALL_HEAD,
+	METHOD_POST = 1 << CALL_POST,
 	METHOD_ANY = ~0, /* the handler looks itself */
 };
 
@@ -17,33 +17,18 @@ static const struct route {
 	const char *path;
 	bool prefix;
 	int methods;
+	bool proxied; /* also for clients whose TLS ended at a proxy (docs/decisions/0022) */
 	void (*handle)(const struct turn *t);
 } routes[] = {
-	{BIND_MEF, "/.well-known/est/", true, METHOD_ANY, bind_est},
-	{BIND_MEF, "/crl/", true, METHOD_GET | METHOD_HEAD, bind_crl},
-	{BIND_MEF, "/ca/chain.p7c", false, METHOD_GET | METHOD_HEAD, bind_ca_chain},
-	{BIND_MEF, "/ca/", true, METHOD_GET | METHOD_HEAD, bind_ca_cert},
-	{BIND_MAF, M2M_MAF_PATH, true, METHOD_ANY, bind_maf},
-	{BIND_MEF, M2M_EXCHANGE_PATH, false, METHOD_POST, bind_exchange},
-	{BIND_MEF, M2M_EXCHANGE_PATH "/", true, METHOD_POST, bind_exchange},
-	{BIND_MEF, M2M_RETRIEVAL_PATH "/", true, METHOD_GET, bind_retrieval},
+	{BIND_MEF, "/.well-known/est/", true, METHOD_ANY, true, bind_est},
+	{BIND_MEF, "/crl/", true, METHOD_GET | METHOD_HEAD, true, bind_crl},
+	{BIND_MEF, "/ca/chain.p7c", false, METHOD_GET | METHOD_HEAD, true, bind_ca_chain},
+	{BIND_MEF, "/ca/", true, METHOD_GET | METHOD_HEAD, true, bind_ca_cert},
+	{BIND_MAF, M2M_MAF_PATH, true, METHOD_ANY, false, bind_maf},
+	{BIND_MEF, M2M_EXCHANGE_PATH, false, METHOD_POST, false, bind_exchange},
+	{BIND_MEF, M2M_EXCHANGE_PATH "/", true, METHOD_POST, false, bind_exchange},
+	{BIND_MEF, M2M_RETRIEVAL_PATH "/", true, METHOD_GET, false, bind_retrieval},
 };
-
-static int method_bit(enum call_method method)
-{
-	switch (method) {
-	case CALL_GET:
-		return METHOD_GET;
-	case CALL_HEAD:
-		return METHOD_HEAD;
-	case CALL_POST:
-		return METHOD_POST;
-	case CALL_PUT:
-	case CALL_DELETE:
-		break;
-	}
-	return 0;
-}
 
 /* Of the sets that the table holds. */
 static const char *methods_text(int methods)
@@ -73,10 +58,12 @@ void bind_call(const struct bind_env *env, const struct call *call, bind_done do
 	if (!r)
 		err = WHY(&why, PUB_PATH, "RFC 9110 15.5.5", "path: want one that is served, have '%.*s'",
 			SPAN_FMT(span_first(call->path, 80)));
-	else if (r->methods != METHOD_ANY && !(r->methods & method_bit(call->method)))
+	else if (call->peer.proxied && !r->proxied)
+		err = WHY(&why, PROXIED_PATH, "RFC 5705 4", "client: want its TLS session here, have one that ended at a proxy");
+	else if (r->methods != METHOD_ANY && !(r->methods & 1 << call->method))
 		err = WHY(&why, EST_METHOD, "RFC 9110 15.5.6", "method: want %s", methods_text(r->methods));
 	if (err != OK)
-		turn_fail(&t, &why);
+		turn_fail_method(&t, r ? (unsigned int)r->methods : 0, &why);
 	else
 		r->handle(&t);
 }
@@ -98,6 +85,11 @@ static uint16_t status_of(const struct why *why)
 
 void turn_fail(const struct turn *t, const struct why *why)
 {
+	turn_fail_method(t, 0, why);
+}
+
+void turn_fail_method(const struct turn *t, unsigned int allow, const struct why *why)
+{
 	char text[1024];
 	struct why told = *why;
 	struct reply reply = {.status = status_of(why)};
@@ -108,6 +100,8 @@ void turn_fail(const struct turn *t, const struct why *why)
 		if (t->env->fault)
 			t->env->fault(t->env->told_arg, why);
 	}
+	if (reply.status == 405)
+		reply.allow = allow;
 	size_t n = why_print(&told, text, sizeof(text) - 1);
 	text[n++] = '\n';
 	/* RFC 8951 5.1: text/plain for what people read */

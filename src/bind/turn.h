@@ -20,6 +20,8 @@ struct turn {
 void turn_reply(const struct turn *t, const struct reply *reply);
 /* Text for people; status from the reason. Of our own faults only code and title leave the house. */
 void turn_fail(const struct turn *t, const struct why *why);
+/* The same, where a wrong method (405) is answered with those that are served: 1u << enum call_method of each. */
+void turn_fail_method(const struct turn *t, unsigned int allow, const struct why *why);
 /* 200 with base64 in the form that this User-Agent reads. */
 void turn_est_body(const struct turn *t, const char *media_type, struct span der, struct span user_agent);
 /* Who speaks: the peer of the call joined with the registry. The errors of client_find. */

@@ -17,19 +17,26 @@ enum io { IO_DONE, IO_BLOCKED, IO_CLOSED };
 
 static void on_ready(void *arg, int ready);
 
-enum err http_conn_new(struct http_server *s, int fd, struct tls_server *tls, const char *address,
-	struct http_source *source, struct why *why)
+static enum conn_state first_state(const struct http_conn *c)
 {
+	return c->ssl ? CONN_HANDSHAKE : CONN_IDLE;
+}
+
+enum err http_conn_new(const struct http_listener *l, int fd, const struct http_arrival *from, struct why *why)
+{
+	struct http_server *s = l->server;
 	struct http_conn *c = mem_alloc(sizeof(*c));
 
 	if (!c)
 		return WHY(why, NOMEM, "", "connection: want %zu bytes", sizeof(*c));
 	*c = (struct http_conn){.server = s, .fd = fd, .rest = BUF(HTTP_READ_SIZE),
 		.out = BUF(REPLY_BODY_MAX + HTTP_HEAD_MAX), .parser = http_parser_new(s->limits.body_max)};
-	snprintf(c->peer.address, sizeof(c->peer.address), "%s", address);
+	snprintf(c->peer.address, sizeof(c->peer.address), "%s", from->address);
+	if (l->proxied)
+		c->verifier = l->tls;
 	enum err e = c->parser ? OK : WHY(why, NOMEM, "", "connection: want a parser");
-	if (e == OK && tls)
-		e = tls_accept(tls, &c->ssl, why);
+	if (e == OK && l->tls && !l->proxied)
+		e = tls_accept(l->tls, &c->ssl, why);
 	if (e == OK && c->ssl && SSL_set_fd(c->ssl, fd) != 1)
 		e = WHY(why, NOMEM, "", "connection: want a BIO");
 	if (e == OK)
@@ -40,9 +47,9 @@ enum err http_conn_new(struct http_server *s, int fd, struct tls_server *tls, co
 		mem_free(c);
 		return e;
 	}
-	c->source = source;
+	c->source = from->source;
 	s->connections++;
-	http_queue_add(c, tls ? CONN_HANDSHAKE : CONN_IDLE);
+	http_queue_add(c, from->header ? CONN_PROXY : first_state(c));
 	return OK;
 }
 
@@ -192,6 +199,14 @@ static void acknowledge_now(const struct http_conn *c)
 		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
+static bool step_proxy(struct http_conn *c)
+{
+	if (!http_proxy_step(c))
+		return false;
+	http_queue_enter(c, first_state(c));
+	return true;
+}
+
 static bool step_handshake(struct http_conn *c)
 {
 	struct why why = {0};
@@ -269,7 +284,21 @@ static enum err export_keys(struct http_conn *c, struct call *call, struct why *
 	return what == EXPORT_NONE ? OK : tls_export(c->ssl, what, &call->peer, why);
 }
 
-static enum err build_call(struct http_conn *c, const struct http_request *r, struct call *out, struct why *why)
+/* cert: where the certificate that a proxy tells of is kept. */
+static enum err find_peer(struct http_conn *c, const struct http_request *r, struct buf *cert, struct peer *out, struct why *why)
+{
+	/* A proxy's connection serves one client after the other. */
+	if (c->verifier)
+		return http_proxy_peer(c, r, cert, out, why);
+	if (c->ssl && !c->peer_known)
+		TRY(tls_peer(c->ssl, &c->peer, why));
+	c->peer_known = true;
+	*out = c->peer;
+	return OK;
+}
+
+static enum err build_call(
+	struct http_conn *c, const struct http_request *r, struct buf *cert, struct call *out, struct why *why)
 {
 	if (r->media_type.n > CALL_MEDIA_MAX)
 		return WHY(why, HTTP_HEAD_LIMIT, "RFC 9110 8.3", "Content-Type: want at most %d bytes, have %zu",
@@ -278,9 +307,6 @@ static enum err build_call(struct http_conn *c, const struct http_request *r, st
 	if (r->origin.n > CALL_NAME_MAX)
 		return WHY(why, HTTP_HEAD_LIMIT, "TS-0009 6.4.1", "X-M2M-Origin: want at most %d bytes, have %zu",
 			CALL_NAME_MAX, r->origin.n);
-	if (c->ssl && !c->peer_known)
-		TRY(tls_peer(c->ssl, &c->peer, why));
-	c->peer_known = true;
 	*out = (struct call){
 		.method = r->method,
 		.path = r->path,
@@ -292,8 +318,8 @@ static enum err build_call(struct http_conn *c, const struct http_request *r, st
 		.user_agent = span_first(r->user_agent, CALL_AGENT_MAX),
 		.origin = r->origin,
 		.body = r->body,
-		.peer = c->peer,
 	};
+	TRY(find_peer(c, r, cert, &out->peer, why));
 	return export_keys(c, out, why);
 }
 
@@ -301,6 +327,7 @@ static bool dispatch(struct http_conn *c)
 {
 	const struct http_request *r = http_parser_request(c->parser);
 	struct http_exchange *x = mem_alloc(sizeof(*x));
+	struct buf cert OWNED_BUF = BUF(HTTP_HEAD_MAX);
 	struct call call;
 	struct why why = {0};
 
@@ -311,7 +338,7 @@ static bool dispatch(struct http_conn *c)
 	*x = (struct http_exchange){.conn = c, .head_only = r->method == CALL_HEAD, .keep_alive = r->keep_alive};
 	c->exchange = x;
 	http_queue_enter(c, CONN_WAIT);
-	if (build_call(c, r, &call, &why) == OK)
+	if (build_call(c, r, &cert, &call, &why) == OK)
 		c->server->handler(c->server->arg, x, &call);
 	else
 		http_exchange_refuse(x, &why, 0);
@@ -432,6 +459,7 @@ static bool step_linger(struct http_conn *c)
 void http_conn_run(struct http_conn *c)
 {
 	static bool (*const steps[CONN_STATES])(struct http_conn *c) = {
+		[CONN_PROXY] = step_proxy,
 		[CONN_HANDSHAKE] = step_handshake,
 		[CONN_IDLE] = step_read,
 		[CONN_REQUEST] = step_read,
@@ -463,7 +491,7 @@ static void on_ready(void *arg, int ready)
 void http_conn_expire(struct http_conn *c)
 {
 	static const char *const whats[CONN_STATES] = {
-		[CONN_HANDSHAKE] = "handshake", [CONN_REQUEST] = "request", [CONN_WRITE] = "taking the reply"};
+		[CONN_PROXY] = "PROXY header", [CONN_HANDSHAKE] = "handshake", [CONN_REQUEST] = "request", [CONN_WRITE] = "taking the reply"};
 	struct why why = {0};
 
 	if (c->state == CONN_IDLE) {

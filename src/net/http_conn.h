@@ -3,9 +3,11 @@
 #include "net/http_server.h"
 #include "net/http_source.h"
 #include "wire/http.h"
+#include "wire/proxy.h"
 
 /* A connection is always in exactly one state, and in the queue of that state. */
 enum conn_state {
+	CONN_PROXY, /* a trusted proxy says for whom it connects */
 	CONN_HANDSHAKE,
 	CONN_IDLE,    /* between requests */
 	CONN_REQUEST, /* part of a request was read */
@@ -35,6 +37,8 @@ struct http_conn {
 	enum conn_state state;
 	int fd;
 	SSL *ssl; /* NULL: plain */
+	struct tls_server *verifier; /* of the certificates that a proxy tells of; NULL: nobody's word counts */
+	struct proxy_header told;    /* by the PROXY protocol; all zero without */
 	struct loop_watch *watch;
 	struct http_parser *parser;
 	struct http_source *source;
@@ -72,6 +76,7 @@ struct http_listener {
 	struct http_listener *next;
 	int fd;
 	struct tls_server *tls;
+	bool proxied; /* plain HTTP from proxies only; tls verifies what they tell */
 	struct loop_watch *watch;
 };
 
@@ -85,6 +90,7 @@ struct http_server {
 	void *psk_arg;
 	unsigned int psk_waiting;
 	struct http_limits limits;
+	struct http_proxies proxies;
 	struct http_listener *listeners;
 	struct http_sources *sources;
 	struct conn_queue queues[CONN_STATES];
@@ -102,13 +108,27 @@ struct http_server {
 	uint8_t scratch[HTTP_READ_SIZE];
 };
 
-/* http_conn.c. fd and address belong to the new connection; on failure they are the caller's. */
-MUST_CHECK enum err http_conn_new(struct http_server *s, int fd, struct tls_server *tls, const char *address,
-	struct http_source *source, struct why *why);
+/* Who just connected. */
+struct http_arrival {
+	const char *address;
+	struct http_source *source;
+	bool header; /* a PROXY header comes first */
+};
+
+/* http_conn.c. fd and source belong to the new connection; on failure they are the caller's. */
+MUST_CHECK enum err http_conn_new(const struct http_listener *l, int fd, const struct http_arrival *from, struct why *why);
 void http_conn_expire(struct http_conn *c); /* its deadline has come */
 void http_conn_close(struct http_conn *c);  /* politely; may free it */
 void http_conn_cut(struct http_conn *c);    /* at once; may free it */
 void http_conn_run(struct http_conn *c);    /* until it has to wait; may free it */
+
+/* http_proxy.c */
+bool http_proxy_trusts(const struct http_server *s, const struct sockaddr *from);
+/* Reads the PROXY header and not a byte more; true when the connection goes on to its next state. */
+bool http_proxy_step(struct http_conn *c);
+/* The peer of one request behind a proxy. Its leaf points into bytes. */
+MUST_CHECK enum err http_proxy_peer(const struct http_conn *c, const struct http_request *r, struct buf *bytes,
+	struct peer *out, struct why *why);
 
 /* http_psk.c */
 /* Asks for the key of an identity; true when the handshake can go on at once. May cut the connection. */

@@ -52,6 +52,7 @@ enum err http_server_new(struct loop *l, const struct http_limits *limits, http_
 	s->handler = handler;
 	s->arg = arg;
 	s->limits = with_defaults(limits);
+	s->queues[CONN_PROXY].limit_ms = s->limits.handshake_ms;
 	s->queues[CONN_HANDSHAKE].limit_ms = s->limits.handshake_ms;
 	s->queues[CONN_IDLE].limit_ms = s->limits.idle_ms;
 	s->queues[CONN_REQUEST].limit_ms = s->limits.request_ms;
@@ -134,18 +135,25 @@ void http_server_resume(struct http_server *s)
 		loop_watch_set(l->watch, LOOP_READ);
 }
 
-static enum err admit(struct http_server *s, struct http_listener *l, int fd, const struct sockaddr *from,
-	const char *address, struct why *why)
+static enum err admit(struct http_listener *l, int fd, const struct sockaddr *from, const char *address, struct why *why)
 {
+	struct http_server *s = l->server;
+	bool proxy = (l->tls || l->proxied) && http_proxy_trusts(s, from);
+	bool header = proxy && s->proxies.protocol;
+	/* A proxy brings many clients; those that it tells of are counted by their own addresses. */
+	unsigned int max = l->proxied || header ? s->limits.connections : s->limits.connections_per_source;
+
+	if (l->proxied && !proxy)
+		return WHY(why, PROXY_STRANGER, "RFC 9440 4", "connection: want one from an address of proxy_from, have %s", address);
 	if (s->connections >= s->limits.connections && !make_room(s))
 		return WHY(why, HTTP_CONNECTIONS, "", "connections: want at most %u, all busy", s->limits.connections);
-	struct http_source *source = http_source_enter(s->sources, from, s->limits.connections_per_source);
-	if (!source)
-		return WHY(why, HTTP_CONNECTIONS, "", "connections of one source: want at most %u, have more",
-			s->limits.connections_per_source);
-	enum err e = http_conn_new(s, fd, l->tls, address, source, why);
+	struct http_arrival arrival = {
+		.address = address, .source = http_source_enter(s->sources, from, max), .header = header};
+	if (!arrival.source)
+		return WHY(why, HTTP_CONNECTIONS, "", "connections of one source: want at most %u, have more", max);
+	enum err e = http_conn_new(l, fd, &arrival, why);
 	if (e != OK)
-		http_source_leave(s->sources, source);
+		http_source_leave(s->sources, arrival.source);
 	return e;
 }
 
@@ -155,7 +163,7 @@ static void welcome(struct http_listener *l, int fd, const struct sockaddr *from
 	struct why why = {0};
 
 	http_source_text(from, address);
-	enum err e = admit(l->server, l, fd, from, address, &why);
+	enum err e = admit(l, fd, from, address, &why);
 	if (e == OK)
 		return;
 	close(fd);
@@ -194,7 +202,7 @@ static void on_accept(void *arg, int ready)
 	}
 }
 
-enum err http_server_listen(struct http_server *s, int fd, struct tls_server *tls, struct why *why)
+static enum err listen_on(struct http_server *s, int fd, struct tls_server *tls, bool proxied, struct why *why)
 {
 	struct http_listener *l = mem_alloc(sizeof(*l));
 	int on = 1;
@@ -203,7 +211,7 @@ enum err http_server_listen(struct http_server *s, int fd, struct tls_server *tl
 		close(fd);
 		return WHY(why, NOMEM, "", "listener: want %zu bytes", sizeof(*l));
 	}
-	*l = (struct http_listener){.server = s, .next = s->listeners, .fd = fd, .tls = tls};
+	*l = (struct http_listener){.server = s, .next = s->listeners, .fd = fd, .tls = tls, .proxied = proxied};
 	/* Accepted sockets inherit it: one record, one packet, at once. Not a TCP socket: no harm. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	enum err e = loop_watch_new(s->loop, fd, LOOP_READ, on_accept, l, &l->watch, why);
@@ -214,6 +222,21 @@ enum err http_server_listen(struct http_server *s, int fd, struct tls_server *tl
 	}
 	s->listeners = l;
 	return OK;
+}
+
+enum err http_server_listen(struct http_server *s, int fd, struct tls_server *tls, struct why *why)
+{
+	return listen_on(s, fd, tls, false, why);
+}
+
+enum err http_server_listen_proxied(struct http_server *s, int fd, struct tls_server *tls, struct why *why)
+{
+	return listen_on(s, fd, tls, true, why);
+}
+
+void http_server_proxies(struct http_server *s, const struct http_proxies *proxies)
+{
+	s->proxies = *proxies;
 }
 
 void http_server_exports(struct http_server *s, http_exports exports, void *arg)

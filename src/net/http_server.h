@@ -9,6 +9,7 @@
  * order. A request that cannot be read is answered with its status and a reason, then closed.
  * With no connection open there is no timer and no wake-up.
  */
+#include "base/prefix.h"
 #include "base/secret.h"
 #include "net/loop.h"
 #include "net/tls.h"
@@ -36,6 +37,23 @@ MUST_CHECK enum err http_server_new(struct loop *l, const struct http_limits *li
 	struct http_server **out, struct why *why);
 /* Takes a listening socket, also when it fails; tls NULL: plain HTTP. tls must outlive the server. */
 MUST_CHECK enum err http_server_listen(struct http_server *s, int fd, struct tls_server *tls, struct why *why);
+/*
+ * Who may speak for others, copied; before listening. Without this call: nobody. protocol: connections of these addresses
+ * to TLS listeners and to those below begin with a PROXY header of version 2, which tells the client's address. Nobody
+ * else's header is read.
+ */
+enum { HTTP_PROXIES_MAX = 16 };
+struct http_proxies {
+	struct prefix from[HTTP_PROXIES_MAX];
+	size_t n;
+	bool protocol;
+};
+void http_server_proxies(struct http_server *s, const struct http_proxies *proxies);
+/*
+ * The same for plain HTTP from such proxies, which may tell of a client's certificate by RFC 9440; tls verifies it. A
+ * connection from elsewhere is closed at once.
+ */
+MUST_CHECK enum err http_server_listen_proxied(struct http_server *s, int fd, struct tls_server *tls, struct why *why);
 /* Exactly once for each exchange; dropped when the connection is gone. */
 void http_exchange_reply(struct http_exchange *x, const struct reply *reply);
 /* The same with the reason as a text body, by the status of its kind. retry_after_s 0: no such field. */

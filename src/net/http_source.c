@@ -108,6 +108,20 @@ void http_source_leave(struct http_sources *t, struct http_source *source)
 	mem_free(source);
 }
 
+bool http_source_bytes(const struct sockaddr *from, uint8_t out[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	const void *v4 = v4_of(from);
+	const struct in6_addr *v6 = v6_of(from);
+
+	if (!v4 && !v6)
+		return false;
+	memcpy(out, v4 ? (const void *)mapped : v6->s6_addr, v4 ? sizeof(mapped) : 16);
+	if (v4)
+		memcpy(out + sizeof(mapped), v4, 4);
+	return true;
+}
+
 void http_source_text(const struct sockaddr *from, char out[HTTP_ADDRESS_MAX])
 {
 	const void *v4 = v4_of(from);

@@ -57,6 +57,12 @@ void tls_psk_give(SSL *ssl, const struct secret *key);
  * connection object. The address is left as it is.
  */
 MUST_CHECK enum err tls_peer(SSL *ssl, struct peer *out, struct why *why);
+/*
+ * The peer of a client whose TLS ended at a proxy, by the certificates that the proxy told of (leaf first): the verdicts of a
+ * handshake, except that a raw key is refused. leaf of out is ders[0]. The address is left as it is.
+ * ERR_SYNTAX, ERR_UNAUTHENTICATED, ERR_FORBIDDEN, ERR_EXPIRED.
+ */
+MUST_CHECK enum err tls_proxied(struct tls_server *s, const struct span *ders, size_t n, struct peer *out, struct why *why);
 /* Fills peer.exporter or peer.exported. Without the extended master secret it leaves them empty (see ems_optional). */
 MUST_CHECK enum err tls_export(SSL *ssl, enum call_export what, struct peer *out, struct why *why);
 /* Why the handshake of this connection failed; call it right after the failing call. */

@@ -61,6 +61,11 @@ MUST_CHECK enum err tls_store_new(
 
 /* tls_verify.c: for SSL_CTX_set_cert_verify_callback. */
 int tls_verify(X509_STORE_CTX *ctx, void *arg);
+/*
+ * chain: all that the client showed, leaf first. Fills trust and anchor of the link; an X509_V_ERR_... otherwise, with the
+ * reason in the link.
+ */
+int tls_verify_chain(const struct tls_server *s, struct tls_link *link, X509 *leaf, STACK_OF(X509) *chain);
 
 /* tls_psk.c */
 /* Suites of TLS 1.2, best first. */

@@ -260,24 +260,34 @@ static bool keep_leaf(struct tls_link *link, X509 *leaf)
 	return true;
 }
 
-int tls_verify(X509_STORE_CTX *ctx, void *arg)
+int tls_verify_chain(const struct tls_server *s, struct tls_link *link, X509 *leaf, STACK_OF(X509) *chain)
 {
-	const struct tls_server *s = arg;
-	const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls_link *link = tls_link_of(ssl);
-	X509 *leaf = X509_STORE_CTX_get0_cert(ctx);
 	struct finding found = {0};
 
-	decide(s, link, leaf, X509_STORE_CTX_get0_untrusted(ctx), &found);
-	if (found.error == X509_V_OK && !keep_leaf(link, leaf))
-		found.error = X509_V_ERR_INVALID_CALL;
-	if (found.error != X509_V_OK)
+	decide(s, link, leaf, chain, &found);
+	if (found.error != X509_V_OK) {
 		link->trust = PEER_ANONYMOUS;
-	X509_STORE_CTX_set_error(ctx, found.error);
-	if (found.error != X509_V_OK)
 		explain(link, &found, leaf);
+	}
 	X509_free(found.at_fault);
 	/* Failed attempts leave reasons behind that are not those of this connection. */
 	ERR_clear_error();
-	return found.error == X509_V_OK;
+	return found.error;
+}
+
+int tls_verify(X509_STORE_CTX *ctx, void *arg)
+{
+	const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
+	struct tls_link *link = tls_link_of(ssl);
+	X509 *leaf = X509_STORE_CTX_get0_cert(ctx);
+	int error = tls_verify_chain(arg, link, leaf, X509_STORE_CTX_get0_untrusted(ctx));
+
+	if (error == X509_V_OK && !keep_leaf(link, leaf)) {
+		const struct finding found = {.error = X509_V_ERR_INVALID_CALL};
+		error = found.error;
+		link->trust = PEER_ANONYMOUS;
+		explain(link, &found, leaf);
+	}
+	X509_STORE_CTX_set_error(ctx, error);
+	return error == X509_V_OK;
 }

@@ -5,9 +5,11 @@ static void put_text(struct buf *out, const char *text)
 	buf_put_u16_bytes(out, span_text(text));
 }
 
+enum { PEER_PROXIED = 0x80 };
+
 static void peer_write(struct buf *out, const struct peer *peer)
 {
-	buf_put_u8(out, (uint8_t)peer->trust);
+	buf_put_u8(out, (uint8_t)((unsigned int)peer->trust | (peer->proxied ? PEER_PROXIED : 0)));
 	buf_put_u16(out, peer->tls_version);
 	buf_put_u16_bytes(out, peer->leaf);
 	buf_put(out, peer->anchor, sizeof(peer->anchor));
@@ -21,10 +23,11 @@ static void peer_write(struct buf *out, const struct peer *peer)
 
 static void peer_parse(struct cursor *in, struct peer *out)
 {
-	uint8_t trust = cursor_u8(in);
+	uint8_t first = cursor_u8(in), trust = first & ~PEER_PROXIED;
 
 	in->bad |= trust > PEER_PSK;
 	out->trust = (enum peer_trust)trust;
+	out->proxied = first & PEER_PROXIED;
 	out->tls_version = cursor_u16(in);
 	out->leaf = cursor_u16_bytes(in);
 	struct span anchor = cursor_bytes(in, sizeof(out->anchor));
@@ -36,6 +39,9 @@ static void peer_parse(struct cursor *in, struct peer *out)
 	out->unique = cursor_u16_bytes(in);
 	cursor_text(in, out->sni, sizeof(out->sni));
 	cursor_text(in, out->address, sizeof(out->address));
+	/* nothing of a session that ended elsewhere can have come here */
+	bool of_session = out->identity.n || out->exporter.n || out->exported.n || out->unique.n;
+	in->bad |= out->proxied && (trust == PEER_RAW_KEY || trust == PEER_PSK || of_session);
 }
 
 void call_write(struct buf *out, const struct call *call)
@@ -98,13 +104,15 @@ enum err call_parse(struct span in, struct call *out, struct why *why)
 	return check_limits(out, why);
 }
 
-enum { REPLY_BASE64 = 1, REPLY_CLOSE = 2 };
+/* Behind the two flags the methods of Allow, CALL_GET first. */
+enum { REPLY_BASE64 = 1, REPLY_CLOSE = 2, REPLY_ALLOW_SHIFT = 1, REPLY_ALLOW = 0x7c };
 
 void reply_write(struct buf *out, const struct reply *reply)
 {
 	buf_put_u16(out, reply->status);
 	put_text(out, reply->media_type);
-	buf_put_u8(out, (uint8_t)((reply->base64 ? REPLY_BASE64 : 0) | (reply->close ? REPLY_CLOSE : 0)));
+	buf_put_u8(out, (uint8_t)((reply->base64 ? REPLY_BASE64 : 0) | (reply->close ? REPLY_CLOSE : 0)
+		| (reply->allow << REPLY_ALLOW_SHIFT & REPLY_ALLOW)));
 	buf_put_u32(out, reply->retry_after_s);
 	buf_put_u32(out, reply->max_age_s);
 	buf_put_u32_bytes(out, reply->body);
@@ -130,10 +138,11 @@ enum err reply_parse(struct span in, struct reply *out, struct why *why)
 	uint8_t flags = cursor_u8(&c);
 	out->base64 = flags & REPLY_BASE64;
 	out->close = flags & REPLY_CLOSE;
+	out->allow = (flags & REPLY_ALLOW) >> REPLY_ALLOW_SHIFT;
 	out->retry_after_s = cursor_u32(&c);
 	out->max_age_s = cursor_u32(&c);
 	out->body = cursor_u32_bytes(&c);
-	if (!cursor_done(&c) || flags > 3 || out->status < 100 || out->status > 599
+	if (!cursor_done(&c) || flags & 0x80 || out->status < 100 || out->status > 599
 		|| !is_field_text(out->media_type))
 		return WHY(why, CALL_FRAME, "", "reply: want whole fields and a status, have %zu bytes", in.n);
 	return check_limit("reply body", out->body.n, REPLY_BODY_MAX, why);

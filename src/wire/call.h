@@ -48,7 +48,9 @@ enum call_export {
 
 struct peer {
 	enum peer_trust trust;
-	uint16_t tls_version; /* 0x0303, 0x0304; 0 on a plain connection */
+	bool proxied;         /* its TLS ended at a trusted proxy, which told us of it: never PEER_RAW_KEY, PEER_PSK,
+	                       * exporter, exported or unique */
+	uint16_t tls_version; /* 0x0303, 0x0304; 0 on a plain connection, or where a proxy did not tell */
 	struct span leaf;     /* DER of the peer's certificate; empty for PEER_ANONYMOUS */
 	uint8_t anchor[32];   /* SHA-256 of what the peer was known by: the anchor's DER where a chain was verified,
 	                       * the key for PEER_PSK; else zero */
@@ -81,6 +83,7 @@ struct reply {
 	uint32_t retry_after_s;          /* 0: no header */
 	uint32_t max_age_s;              /* 0: Cache-Control: no-store */
 	bool close;                      /* close the connection after this reply */
+	unsigned int allow;              /* for 405: 1u << enum call_method of each that is served; 0: no Allow */
 	struct span body;
 };
 

@@ -6,6 +6,7 @@
  */
 #include "base/buf.h"
 #include "wire/call.h"
+#include "wire/client_cert.h"
 
 enum {
 	HTTP_HEAD_MAX = 16 * 1024, /* request line and fields together; what nginx and Apache come to */
@@ -32,6 +33,11 @@ struct http_request {
 	struct span accept; /* empty also when several Accept fields came: only a preference */
 	struct span user_agent;
 	struct span origin; /* X-M2M-Origin, or else From */
+	/* RFC 9440, as received from whomever: nothing to believe by itself. */
+	struct span client_cert;
+	unsigned int client_certs; /* fields of that name */
+	struct span client_chain[CLIENT_CERT_CHAIN_MAX];
+	size_t client_chains; /* may be more than client_chain holds */
 	struct span body; /* dechunked */
 	bool keep_alive;
 	bool expect_continue;

@@ -255,6 +255,22 @@ static enum err take_from(struct http_head *h, const uint8_t *base, struct span 
 	return take_once(h, &h->froms, "From", why);
 }
 
+/* RFC 9440: who may send it is known elsewhere, so nothing is refused here */
+static enum err take_client_cert(struct http_head *h, const uint8_t *base, struct span value, struct why *why)
+{
+	h->client_cert = place_of(base, value);
+	h->client_certs++;
+	return OK;
+}
+
+static enum err take_client_chain(struct http_head *h, const uint8_t *base, struct span value, struct why *why)
+{
+	if (h->client_chains < CLIENT_CERT_CHAIN_MAX)
+		h->client_chain[h->client_chains] = place_of(base, value);
+	h->client_chains++;
+	return OK;
+}
+
 static enum err take_connection(struct http_head *h, const uint8_t *base, struct span value, struct why *why)
 {
 	while (value.n) {
@@ -320,6 +336,8 @@ enum err http_head_field(struct http_head *h, const uint8_t *base, struct span l
 		{"From", take_from},
 		{"Connection", take_connection},
 		{"Expect", take_expect},
+		{"Client-Cert", take_client_cert},
+		{"Client-Cert-Chain", take_client_chain},
 	};
 	struct span name, value;
 
@@ -404,9 +422,14 @@ void http_head_request(const struct http_head *h, const uint8_t *base, struct ht
 		.accept = span_at(base, h->accept),
 		.user_agent = span_at(base, h->user_agent),
 		.origin = span_at(base, h->origins ? h->origin : h->from),
+		.client_cert = span_at(base, h->client_cert),
+		.client_certs = h->client_certs,
+		.client_chains = h->client_chains,
 		/* RFC 9112 9.3: 1.1 stays open unless told, 1.0 closes unless told */
 		.keep_alive = !h->wants_close && (h->minor >= 1 || h->wants_keep_alive),
 		/* RFC 9110 10.1.1: an expectation of HTTP/1.0 is ignored */
 		.expect_continue = h->expect_continue && h->minor >= 1 && http_head_has_body(h),
 	};
+	for (size_t i = 0; i < h->client_chains && i < CLIENT_CERT_CHAIN_MAX; i++)
+		out->client_chain[i] = span_at(base, h->client_chain[i]);
 }

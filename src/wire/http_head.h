@@ -16,6 +16,8 @@ struct http_head {
 	unsigned int minor; /* HTTP/1.minor, at most 1 */
 	struct http_place target, path, query, authority, host;
 	struct http_place media_type, transfer_encoding, accept, user_agent, origin, from;
+	struct http_place client_cert, client_chain[CLIENT_CERT_CHAIN_MAX];
+	unsigned int client_certs, client_chains;
 	unsigned int fields, hosts, lengths, codings, media_types, transfer_encodings, accepts, origins, froms;
 	uint64_t length; /* Content-Length; UINT64_MAX when it has too many digits */
 	bool chunked;

@@ -42,6 +42,25 @@ static void put_status(struct buf *out, unsigned int status)
 	buf_put_text(out, "\r\n");
 }
 
+static void put_allow(struct buf *out, unsigned int methods)
+{
+	static const struct {
+		enum call_method method;
+		const char *name;
+	} rows[] = {{CALL_GET, "GET"}, {CALL_HEAD, "HEAD"}, {CALL_POST, "POST"}, {CALL_PUT, "PUT"}, {CALL_DELETE, "DELETE"}};
+	const char *before = "Allow: ";
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!(methods & 1u << rows[i].method))
+			continue;
+		buf_put_text(out, before);
+		buf_put_text(out, rows[i].name);
+		before = ", ";
+	}
+	if (before[0] == ',')
+		buf_put_text(out, "\r\n");
+}
+
 static void put_body_fields(struct buf *out, const struct reply *reply)
 {
 	if (reply->media_type[0]) {
@@ -62,6 +81,9 @@ void http_reply_write(struct buf *out, const struct reply *reply, bool head_only
 	put_date(out, date_s);
 	if (!has_no_body(reply->status))
 		put_body_fields(out, reply);
+	/* RFC 9110 15.5.6: a 405 says which methods are served */
+	if (reply->allow)
+		put_allow(out, reply->allow);
 	if (reply->retry_after_s)
 		put_number(out, "Retry-After: ", reply->retry_after_s);
 	if (reply->max_age_s)

@@ -4,11 +4,12 @@
  * writer of the commented file, and checks run off that table. INI, one value a line.
  */
 #include "base/buf.h"
+#include "base/prefix.h"
 #include "base/why.h"
 #include "core/ca/profile.h"
 #include "core/enrol/label.h"
 
-enum { CONF_PATH_MAX = 512, CONF_LISTEN_MAX = 8, CONF_BODY_MAX = 65536, CONF_MEFS_MAX = 16 };
+enum { CONF_PATH_MAX = 512, CONF_LISTEN_MAX = 8, CONF_BODY_MAX = 65536, CONF_MEFS_MAX = 16, CONF_NETWORKS_MAX = 16 };
 
 enum conf_role { CONF_ROLE_MEF = 0, CONF_ROLE_MAF = 1 }; /* docs/decisions/0014 */
 
@@ -27,6 +28,13 @@ struct conf_pairs {
 	struct conf_pair items[CONF_MEFS_MAX];
 	size_t n;
 };
+
+struct conf_networks {
+	struct prefix items[CONF_NETWORKS_MAX];
+	size_t n;
+};
+
+enum proxy_protocol { PROXY_OFF = 0, PROXY_V2 = 1 };
 
 /* [issuer NAME]: a CA that is not this MEF's own. */
 enum issuer_kind { ISSUER_EST = 0, ISSUER_COMMAND = 1 };
@@ -68,6 +76,10 @@ struct conf {
 	size_t https_n;
 	struct conf_listen http[CONF_LISTEN_MAX]; /* CRL and CA certificates */
 	size_t http_n;
+	struct conf_listen behind_proxy[CONF_LISTEN_MAX]; /* plain HTTP from proxies that end TLS */
+	size_t behind_proxy_n;
+	struct conf_networks proxy_from; /* who may speak for others */
+	enum proxy_protocol proxy_protocol;
 	char public_http[256];    /* base of CDP and AIA URIs: "http://mef.example.com:8080" */
 	char tls_cert[CONF_PATH_MAX];
 	char tls_key[CONF_PATH_MAX];

@@ -287,6 +287,23 @@ static enum err check_rollover(const char *path, const struct conf *c, struct wh
 	return OK;
 }
 
+static enum err check_proxies(const char *path, const struct conf *c, struct why *why)
+{
+	bool used = c->behind_proxy_n > 0 || c->proxy_protocol != PROXY_OFF;
+
+	if (used && c->proxy_from.n == 0)
+		return WHY(why, CONF_VALUE, "RFC 9440 4", "%s: [mef] proxy_from: want the proxies of behind_proxy and proxy_protocol, have none",
+			path);
+	for (size_t i = 0; i < c->labels.n; i++) {
+		const struct est_label *l = &c->labels.items[i];
+		/* RFC 7030 3.5: what is bound to a TLS session cannot be seen behind the proxy that ended it */
+		if (l->proxied && (l->bind_tls || l->linking == LINKING_REQUIRED))
+			return WHY(why, CONF_VALUE, "RFC 7030 3.5", "%s: [label %s] proxied: want no beside %s", path,
+				l->name[0] ? l->name : "default", l->bind_tls ? "bind_tls = yes" : "linking = required");
+	}
+	return OK;
+}
+
 static enum err check_whole(const char *path, const struct conf *c, struct why *why)
 {
 	TRY(check_fqdn(path, c, "mef", why));
@@ -299,6 +316,7 @@ static enum err check_whole(const char *path, const struct conf *c, struct why *
 		return WHY(why, CONF_VALUE, "", "%s: [ca] crl_overlap: want less than crl_lifetime", path);
 	TRY(check_rollover(path, c, why));
 	TRY(check_issuers(path, c, why));
+	TRY(check_proxies(path, c, why));
 	return check_profiles(path, c, why);
 }
 

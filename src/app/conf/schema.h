@@ -45,7 +45,10 @@ extern const struct conf_type conf_type_keygen;
 extern const struct conf_type conf_type_attrs;
 extern const struct conf_type conf_type_hold;
 extern const struct conf_type conf_type_issuer_kind;
+extern const struct conf_type conf_type_proxy_protocol;
 /* types_pki.c: lists of profiles, labels and listeners */
+extern const struct conf_type conf_type_behind_proxy;
+extern const struct conf_type conf_type_networks; /* struct conf_networks */
 extern const struct conf_type conf_type_https;
 extern const struct conf_type conf_type_http;
 extern const struct conf_type conf_type_profile_keys;

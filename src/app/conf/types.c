@@ -231,3 +231,4 @@ WORDS(keygen, "no", "yes", "encrypted");
 WORDS(attrs, "legacy", "template", "both");
 WORDS(hold, "no", "enrol", "all");
 WORDS(issuer_kind, "est", "command");
+WORDS(proxy_protocol, "off", "v2");

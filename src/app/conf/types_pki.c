@@ -87,6 +87,22 @@ static void http_show(const void *base, const struct conf_key *key, struct buf *
 
 const struct conf_type conf_type_http = {http_set, http_show};
 
+static enum err behind_proxy_set(void *base, const struct conf_key *key, struct span value, struct why *why)
+{
+	struct conf *c = base;
+
+	return listens_parse(key, value, c->behind_proxy, &c->behind_proxy_n, why);
+}
+
+static void behind_proxy_show(const void *base, const struct conf_key *key, struct buf *out)
+{
+	const struct conf *c = base;
+
+	listens_show(c->behind_proxy, c->behind_proxy_n, out);
+}
+
+const struct conf_type conf_type_behind_proxy = {behind_proxy_set, behind_proxy_show};
+
 static enum err keys_set(void *base, const struct conf_key *key, struct span value, struct why *why)
 {
 	struct profile *p = base;

@@ -27,6 +27,30 @@ static void on_stop(void *arg)
 	http_server_drain(f->server, ROLE_DRAIN_MS, on_drained, f);
 }
 
+static void tell_proxies(struct front *f, const struct conf *conf)
+{
+	struct http_proxies proxies = {.n = conf->proxy_from.n, .protocol = conf->proxy_protocol == PROXY_V2};
+
+	_Static_assert((int)CONF_NETWORKS_MAX == (int)HTTP_PROXIES_MAX, "one list");
+	memcpy(proxies.from, conf->proxy_from.items, sizeof(proxies.from));
+	http_server_proxies(f->server, &proxies);
+}
+
+static enum err listen_on(struct front *f, const struct role_listen *l, struct why *why)
+{
+	switch (l->kind) {
+	case LISTEN_HTTPS:
+		return http_server_listen(f->server, l->fd, f->tls, why);
+	case LISTEN_HTTP:
+		return http_server_listen(f->server, l->fd, NULL, why);
+	case LISTEN_PROXY:
+		return http_server_listen_proxied(f->server, l->fd, f->tls, why);
+	case LISTEN_KINDS:
+		break;
+	}
+	return WHY(why, BUG, "", "kind of a listening socket: %d", (int)l->kind);
+}
+
 static enum err open_server(struct front *f, const struct role_start *start, struct why *why)
 {
 	const struct conf *conf = start->conf;
@@ -45,8 +69,9 @@ static enum err open_server(struct front *f, const struct role_start *start, str
 	http_server_exports(f->server, front_exports, f);
 	if (conf->psk)
 		http_server_psk(f->server, flight_psk, f->flight);
+	tell_proxies(f, conf);
 	for (size_t i = 0; i < start->listen_n; i++)
-		TRY(http_server_listen(f->server, start->listen[i].fd, start->listen[i].tls ? f->tls : NULL, why));
+		TRY(listen_on(f, &start->listen[i], why));
 	return OK;
 }
 

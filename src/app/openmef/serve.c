@@ -194,15 +194,19 @@ static void log_serving(const struct supervisor *s, const struct generation *g)
 {
 	OWNED_BUF struct buf https = BUF(2048);
 	OWNED_BUF struct buf http = BUF(2048);
+	OWNED_BUF struct buf proxy = BUF(2048);
 	char pid[16], roles[16], number[16];
 
-	listeners_text(&s->listeners, g->conf, true, &https);
-	listeners_text(&s->listeners, g->conf, false, &http);
+	listeners_text(&s->listeners, g->conf, LISTEN_HTTPS, &https);
+	listeners_text(&s->listeners, g->conf, LISTEN_HTTP, &http);
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	snprintf(roles, sizeof(roles), "%zu", g->n);
 	snprintf(number, sizeof(number), "%u", g->number);
 	log_event(LOG_INFO_, "serving", "https", buf_text(&https), "http", buf_text(&http), "fqdn", g->conf->fqdn, "pid",
 		pid, "roles", roles, "generation", number, NULL);
+	listeners_text(&s->listeners, g->conf, LISTEN_PROXY, &proxy);
+	if (proxy.n)
+		log_event(LOG_INFO_, "serving behind proxies", "http", buf_text(&proxy), NULL);
 }
 
 static void reload(void *arg);

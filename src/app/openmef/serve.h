@@ -16,7 +16,7 @@ struct listener {
 	char address[64];
 	uint16_t port;   /* as configured; 0: any */
 	uint16_t actual;
-	bool tls;
+	enum listen_kind kind;
 	unsigned int front; /* each front has its own socket of every address (SO_REUSEPORT) */
 	int fd;
 	bool fresh; /* opened for a configuration that does not serve yet */
@@ -33,13 +33,13 @@ MUST_CHECK enum err listeners_open(
 void listeners_undo(struct listeners *l);
 void listeners_keep(struct listeners *l, const struct conf *conf, unsigned int fronts); /* closes all others */
 void listeners_close(struct listeners *l);
-/* The sockets of one front, in the order of the configuration; returns their number. kinds: "https,http". */
+/* The sockets of one front, in the order of the configuration; returns their number. kinds: "https,http,behind_proxy". */
 size_t listeners_of(const struct listeners *l, const struct conf *conf, unsigned int front,
 	int fds[ROLE_LISTEN_MAX], struct buf *kinds);
 /* Of the first https address, as it was bound; 0 without any. */
 uint16_t listeners_https_port(const struct listeners *l, const struct conf *conf);
 /* "127.0.0.1:8443 [::1]:8443" */
-void listeners_text(const struct listeners *l, const struct conf *conf, bool tls, struct buf *out);
+void listeners_text(const struct listeners *l, const struct conf *conf, enum listen_kind kind, struct buf *out);
 void listeners_json(const struct listeners *l, const struct conf *conf, struct buf *out);
 
 /* ---- serve_spawn.c: one process */

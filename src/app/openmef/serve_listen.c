@@ -100,12 +100,33 @@ static int listen_above(const struct endpoint *e)
 	return -1;
 }
 
+/* The addresses of one kind. */
+struct list {
+	const struct conf_listen *items;
+	size_t n;
+};
+
+static struct list list_of(const struct conf *conf, enum listen_kind kind)
+{
+	switch (kind) {
+	case LISTEN_HTTPS:
+		return (struct list){conf->https, conf->https_n};
+	case LISTEN_HTTP:
+		return (struct list){conf->http, conf->http_n};
+	case LISTEN_PROXY:
+		return (struct list){conf->behind_proxy, conf->behind_proxy_n};
+	case LISTEN_KINDS:
+		break;
+	}
+	return (struct list){NULL, 0};
+}
+
 static struct listener *find(
-	const struct listeners *l, const struct conf_listen *c, bool tls, unsigned int front)
+	const struct listeners *l, const struct conf_listen *c, enum listen_kind kind, unsigned int front)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		struct listener *row = &l->rows[i];
-		if (row->tls == tls && row->port == c->port && row->front == front &&
+		if (row->kind == kind && row->port == c->port && row->front == front &&
 			strcmp(row->address, c->address) == 0)
 			return row;
 	}
@@ -126,14 +147,14 @@ static enum err grow(struct listeners *l, struct why *why)
 }
 
 static enum err open_one(
-	struct listeners *l, const struct conf_listen *c, bool tls, unsigned int front, struct why *why)
+	struct listeners *l, const struct conf_listen *c, enum listen_kind kind, unsigned int front, struct why *why)
 {
 	struct endpoint e;
 
-	if (find(l, c, tls, front))
+	if (find(l, c, kind, front))
 		return OK;
 	TRY(grow(l, why));
-	const struct listener *first = find(l, c, tls, 0);
+	const struct listener *first = find(l, c, kind, 0);
 	TRY(endpoint_parse(c->address, first ? first->actual : c->port, &e, why));
 	if (!first)
 		TRY(probe(c, &e, why));
@@ -142,18 +163,18 @@ static enum err open_one(
 		return WHY(why, SERVE_LISTEN, "", "listen address %s port %u: %s", c->address, c->port, strerror(errno));
 	struct listener *row = &l->rows[l->n++];
 	*row = (struct listener){
-		.port = c->port, .actual = bound_port(fd), .tls = tls, .front = front, .fd = fd, .fresh = true};
+		.port = c->port, .actual = bound_port(fd), .kind = kind, .front = front, .fd = fd, .fresh = true};
 	snprintf(row->address, sizeof(row->address), "%s", c->address);
 	return OK;
 }
 
 enum err listeners_open(struct listeners *l, const struct conf *conf, unsigned int fronts, struct why *why)
 {
-	for (unsigned int front = 0; front < fronts; front++) {
-		for (size_t i = 0; i < conf->https_n; i++)
-			TRY(open_one(l, &conf->https[i], true, front, why));
-		for (size_t i = 0; i < conf->http_n; i++)
-			TRY(open_one(l, &conf->http[i], false, front, why));
+	for (unsigned int i = 0; i < fronts * LISTEN_KINDS; i++) {
+		enum listen_kind kind = (enum listen_kind)(i % LISTEN_KINDS);
+		struct list list = list_of(conf, kind);
+		for (size_t j = 0; j < list.n; j++)
+			TRY(open_one(l, &list.items[j], kind, i / LISTEN_KINDS, why));
 	}
 	return OK;
 }
@@ -173,10 +194,12 @@ void listeners_undo(struct listeners *l)
 	}
 }
 
-static bool wanted(const struct listener *row, const struct conf_listen *list, size_t n)
+static bool wanted(const struct listener *row, const struct conf *conf)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (row->port == list[i].port && strcmp(row->address, list[i].address) == 0)
+	struct list list = list_of(conf, row->kind);
+
+	for (size_t i = 0; i < list.n; i++) {
+		if (row->port == list.items[i].port && strcmp(row->address, list.items[i].address) == 0)
 			return true;
 	}
 	return false;
@@ -187,8 +210,7 @@ void listeners_keep(struct listeners *l, const struct conf *conf, unsigned int f
 	for (size_t i = l->n; i-- > 0;) {
 		struct listener *row = &l->rows[i];
 		row->fresh = false;
-		if (row->front >= fronts || !(row->tls ? wanted(row, conf->https, conf->https_n)
-						       : wanted(row, conf->http, conf->http_n)))
+		if (row->front >= fronts || !wanted(row, conf))
 			remove_row(l, i);
 	}
 }
@@ -206,45 +228,46 @@ size_t listeners_of(const struct listeners *l, const struct conf *conf, unsigned
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < conf->https_n + conf->http_n; i++) {
-		bool tls = i < conf->https_n;
-		const struct conf_listen *c = tls ? &conf->https[i] : &conf->http[i - conf->https_n];
-		const struct listener *row = find(l, c, tls, front);
-		if (!row)
-			continue;
-		buf_put_text(kinds, n ? "," : "");
-		buf_put_text(kinds, tls ? "https" : "http");
-		fds[n++] = row->fd;
+	for (int kind = 0; kind < LISTEN_KINDS; kind++) {
+		struct list list = list_of(conf, (enum listen_kind)kind);
+		for (size_t i = 0; i < list.n; i++) {
+			const struct listener *row = find(l, &list.items[i], (enum listen_kind)kind, front);
+			if (!row)
+				continue;
+			buf_put_text(kinds, n ? "," : "");
+			buf_put_text(kinds, listen_kind_names[kind]);
+			fds[n++] = row->fd;
+		}
 	}
 	return n;
 }
 
 uint16_t listeners_https_port(const struct listeners *l, const struct conf *conf)
 {
-	const struct listener *row = conf->https_n ? find(l, &conf->https[0], true, 0) : NULL;
+	const struct listener *row = conf->https_n ? find(l, &conf->https[0], LISTEN_HTTPS, 0) : NULL;
 
 	return row ? row->actual : 0;
 }
 
-void listeners_text(const struct listeners *l, const struct conf *conf, bool tls, struct buf *out)
+void listeners_text(const struct listeners *l, const struct conf *conf, enum listen_kind kind, struct buf *out)
 {
-	const struct conf_listen *list = tls ? conf->https : conf->http;
+	struct list list = list_of(conf, kind);
 
-	for (size_t i = 0; i < (tls ? conf->https_n : conf->http_n); i++) {
-		const struct listener *row = find(l, &list[i], tls, 0);
-		bool v6 = strchr(list[i].address, ':') != NULL;
+	for (size_t i = 0; i < list.n; i++) {
+		const struct listener *row = find(l, &list.items[i], kind, 0);
+		bool v6 = strchr(list.items[i].address, ':') != NULL;
 		if (row)
 			buf_put_fmt(out, "%s%s%s%s:%u", out->n ? " " : "", v6 ? "[" : "", row->address, v6 ? "]" : "",
 				row->actual);
 	}
 }
 
-static void json_list(const struct listeners *l, const struct conf_listen *list, size_t n, bool tls, struct buf *out)
+static void json_list(const struct listeners *l, struct list list, enum listen_kind kind, struct buf *out)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct listener *row = find(l, &list[i], tls, 0);
+	for (size_t i = 0; i < list.n; i++) {
+		const struct listener *row = find(l, &list.items[i], kind, 0);
 		/* Addresses passed inet_pton: no character in them needs an escape. */
 		if (row)
 			buf_put_fmt(out, "%s{\"address\": \"%s\", \"port\": %u}", any ? ", " : "", row->address, row->actual);
@@ -254,9 +277,9 @@ static void json_list(const struct listeners *l, const struct conf_listen *list,
 
 void listeners_json(const struct listeners *l, const struct conf *conf, struct buf *out)
 {
-	buf_put_text(out, "{\"https\": [");
-	json_list(l, conf->https, conf->https_n, true, out);
-	buf_put_text(out, "], \"http\": [");
-	json_list(l, conf->http, conf->http_n, false, out);
+	for (int kind = 0; kind < LISTEN_KINDS; kind++) {
+		buf_put_fmt(out, "%s\"%s\": [", kind ? "], " : "{", listen_kind_names[kind]);
+		json_list(l, list_of(conf, (enum listen_kind)kind), (enum listen_kind)kind, out);
+	}
 	buf_put_text(out, "]}\n");
 }

@@ -50,18 +50,31 @@ static enum err read_conf(struct conf *conf, struct why *why)
 	return conf_parse(getenv(ROLE_ENV_CONF), buf_span(&text), conf, why);
 }
 
+const char *const listen_kind_names[LISTEN_KINDS] = {"https", "http", "behind_proxy"};
+
+/* LISTEN_KINDS: none. */
+static enum listen_kind kind_of(struct span name)
+{
+	int kind = 0;
+
+	while (kind < LISTEN_KINDS && !span_is(name, listen_kind_names[kind]))
+		kind++;
+	return (enum listen_kind)kind;
+}
+
 static enum err read_listen(struct role_start *start, struct why *why)
 {
 	const char *kinds = getenv(ROLE_ENV_LISTEN);
 	struct span rest = span_text(kinds ? kinds : "");
 
 	while (rest.n) {
-		struct span kind = span_first(rest, span_find(rest, ','));
-		rest = span_from(rest, kind.n + 1);
-		if (start->listen_n == ROLE_LISTEN_MAX || !(span_is(kind, "https") || span_is(kind, "http")))
+		struct span name = span_first(rest, span_find(rest, ','));
+		enum listen_kind kind = kind_of(name);
+		rest = span_from(rest, name.n + 1);
+		if (start->listen_n == ROLE_LISTEN_MAX || kind == LISTEN_KINDS)
 			return by_hand(ROLE_ENV_LISTEN, why);
 		start->listen[start->listen_n] = (struct role_listen){
-			.fd = ROLE_FD_LISTEN + (int)start->listen_n, .tls = span_is(kind, "https")};
+			.fd = ROLE_FD_LISTEN + (int)start->listen_n, .kind = kind};
 		if (fcntl(start->listen[start->listen_n].fd, F_SETFD, FD_CLOEXEC) != 0)
 			return by_hand(ROLE_ENV_LISTEN, why);
 		start->listen_n++;

@@ -181,6 +181,48 @@ static void iot_keeps_to_p256_and_asks_for_the_challenge(void **state)
 	free(made);
 }
 
+/* Off by default, and never beside what needs the TLS session. */
+static void proxies_are_named_before_they_count(void **state)
+{
+	static const char *const labels[] = {"proxied = yes\nbind_tls = yes\n", "proxied = yes\nlinking = required\n"};
+	char text[256];
+	struct why why;
+
+	assert_int_equal(parse(LEAST, &why), OK);
+	assert_int_equal(conf.behind_proxy_n + conf.proxy_from.n, 0);
+	assert_int_equal(conf.proxy_protocol, PROXY_OFF);
+	assert_false(conf.labels.items[0].proxied);
+	assert_int_equal(parse("[mef]\nfqdn = a.b\nproxy_from = 192.0.2.0/24, ::1\nbehind_proxy = 127.0.0.1:9000, [::1]:9000\n"
+		"proxy_protocol = v2\n[profile device]\n[label default]\nproxied = yes\n", &why), OK);
+	assert_int_equal(conf.proxy_from.n, 2);
+	assert_int_equal(conf.behind_proxy_n, 2);
+	assert_refused("[mef]\nfqdn = a.b\nbehind_proxy = 127.0.0.1:9000\n[profile device]\n[label default]\n", "proxy_from");
+	assert_refused("[mef]\nfqdn = a.b\nproxy_protocol = v2\n[profile device]\n[label default]\n", "proxy_from");
+	assert_refused("[mef]\nfqdn = a.b\nproxy_from = 0.0.0.0/0\n[profile device]\n[label default]\n", "bits");
+	for (size_t i = 0; i < 2; i++) {
+		snprintf(text, sizeof(text), LEAST "%s", labels[i]);
+		assert_refused(text, "proxied");
+	}
+}
+
+static void proxies_are_bounded(void **state)
+{
+	static const char rest[] = "\n[profile device]\n[label default]\n";
+	struct buf OWNED_BUF text = BUF(1024);
+	struct why why;
+
+	buf_put_text(&text, "[mef]\nfqdn = a.b\nproxy_from =");
+	for (size_t i = 0; i < CONF_NETWORKS_MAX; i++)
+		buf_put_text(&text, " 192.0.2.1");
+	size_t n = text.n;
+	buf_put_text(&text, rest);
+	assert_int_equal(parse(buf_text(&text), &why), OK);
+	text.n = n;
+	buf_put_text(&text, " 192.0.2.2");
+	buf_put_text(&text, rest);
+	assert_refused(buf_text(&text), "at most 16");
+}
+
 static void names_that_go_into_certificates_are_checked(void **state)
 {
 	struct why why;
@@ -276,6 +318,8 @@ int main(void)
 		cmocka_unit_test(every_key_is_commented_and_written),
 		cmocka_unit_test(iot_keeps_to_p256_and_asks_for_the_challenge),
 		cmocka_unit_test(names_that_go_into_certificates_are_checked),
+		cmocka_unit_test(proxies_are_named_before_they_count),
+		cmocka_unit_test(proxies_are_bounded),
 		cmocka_unit_test(a_maf_needs_its_own_section_and_no_more),
 		cmocka_unit_test(each_role_refuses_the_section_of_the_other),
 		cmocka_unit_test(mefs_of_a_maf_are_checked),

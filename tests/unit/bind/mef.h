@@ -54,6 +54,7 @@ struct got {
 	char media_type[CALL_MEDIA_MAX];
 	uint32_t retry_after_s, max_age_s;
 	bool base64;
+	unsigned int allow;
 	struct buf body;
 };
 
@@ -267,6 +268,7 @@ static inline void mef_take_reply(void *arg, const struct reply *reply)
 	g->retry_after_s = reply->retry_after_s;
 	g->max_age_s = reply->max_age_s;
 	g->base64 = reply->base64;
+	g->allow = reply->allow;
 	g->body = BUF(REPLY_BODY_MAX);
 	buf_put_span(&g->body, reply->body);
 }

@@ -77,12 +77,60 @@ static void the_wrong_method_is_405(void **state)
 	struct peer peer = mef_anonymous();
 
 	want_status(*state, CALL_POST, cacerts_path, &peer, 405, CODE_EST_METHOD);
-	want_status(*state, CALL_HEAD, cacerts_path, &peer, 405, CODE_EST_METHOD);
 	want_status(*state, CALL_POST, "/.well-known/est/csrattrs", &peer, 405, CODE_EST_METHOD);
 	want_status(*state, CALL_GET, "/.well-known/est/simpleenroll", &peer, 405, CODE_EST_METHOD);
 	want_status(*state, CALL_PUT, "/.well-known/est/simplereenroll", &peer, 405, CODE_EST_METHOD);
 	want_status(*state, CALL_POST, "/crl/issuing.crl", &peer, 405, CODE_EST_METHOD);
 	want_status(*state, CALL_DELETE, "/ca/issuing.cer", &peer, 405, CODE_EST_METHOD);
+}
+
+static void want_allow(struct mef_site *m, enum call_method method, const char *path, unsigned int allow)
+{
+	struct got g OWNED_GOT = {0};
+	const struct call call = {.method = method, .path = span_text(path), .peer = mef_anonymous()};
+
+	mef_call(m, &call, &g);
+	assert_int_equal(g.status, 405);
+	assert_int_equal(g.allow, allow);
+}
+
+/* RFC 9110 15.5.6: a 405 lists what is served; 9.3.2: HEAD wherever GET */
+static void a_wrong_method_is_told_the_right_ones(void **state)
+{
+	const unsigned int get = 1u << CALL_GET | 1u << CALL_HEAD, post = 1u << CALL_POST;
+	struct got g OWNED_GOT = {0};
+	const struct call head = {.method = CALL_HEAD, .path = span_text(cacerts_path), .peer = mef_anonymous()};
+
+	want_allow(*state, CALL_POST, cacerts_path, get);
+	want_allow(*state, CALL_PUT, "/ca/issuing.cer", get);
+	want_allow(*state, CALL_GET, "/.well-known/est/simpleenroll", post);
+	want_allow(*state, CALL_GET, "/enrolment", post);
+	want_allow(*state, CALL_POST, "/fetchCredentials/x", 1u << CALL_GET);
+	mef_call(*state, &head, &g);
+	assert_int_equal(g.status, 200);
+	assert_int_equal(g.allow, 0);
+}
+
+/* docs/decisions/0022 */
+static void proxied_clients_count_where_a_label_says_so(void **state)
+{
+	struct mef_site *m = *state;
+	struct peer peer = {.proxied = true, .address = "192.0.2.7"};
+
+	want_status(m, CALL_GET, cacerts_path, &peer, 403, CODE_EST_PROXIED);
+	want_status(m, CALL_POST, "/.well-known/est/simpleenroll", &peer, 403, CODE_EST_PROXIED);
+	want_status(m, CALL_POST, "/enrolment", &peer, 403, CODE_PROXIED_PATH);
+	want_status(m, CALL_POST, "/enrolment/x", &peer, 403, CODE_PROXIED_PATH);
+	want_status(m, CALL_GET, "/fetchCredentials/x", &peer, 403, CODE_PROXIED_PATH);
+	for (size_t i = 0; i < m->labels.n; i++)
+		m->labels.items[i].proxied = true;
+	struct got g OWNED_GOT = {0};
+	mef_get(m, cacerts_path, &peer, &g);
+	assert_int_equal(g.status, 200);
+	peer.tls_version = 0x0302;
+	want_status(m, CALL_GET, cacerts_path, &peer, 403, CODE_EST_TLS);
+	peer = (struct peer){.address = "192.0.2.7"};
+	want_status(m, CALL_GET, cacerts_path, &peer, 403, CODE_EST_TLS);
 }
 
 static void bodies_that_cannot_be_read_get_their_own_status(void **state)
@@ -159,6 +207,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(est_is_refused_without_tls, mef_setup, mef_teardown),
 		cmocka_unit_test_setup_teardown(unknown_paths_labels_and_operations_are_404, mef_setup, mef_teardown),
 		cmocka_unit_test_setup_teardown(the_wrong_method_is_405, mef_setup, mef_teardown),
+		cmocka_unit_test_setup_teardown(a_wrong_method_is_told_the_right_ones, mef_setup, mef_teardown),
+		cmocka_unit_test_setup_teardown(proxied_clients_count_where_a_label_says_so, mef_setup, mef_teardown),
 		cmocka_unit_test_setup_teardown(bodies_that_cannot_be_read_get_their_own_status, mef_setup, mef_teardown),
 		cmocka_unit_test_setup_teardown(ca_files_are_served_on_plain_http_too, mef_setup, mef_teardown),
 		cmocka_unit_test_setup_teardown(the_crl_is_served_once_it_is_published, mef_setup, mef_teardown),

@@ -49,6 +49,7 @@ static void assert_same(const struct call *a, const struct call *b)
 	assert_true(span_equal(a->origin, b->origin));
 	assert_true(span_equal(a->body, b->body));
 	assert_int_equal(a->peer.trust, b->peer.trust);
+	assert_int_equal(a->peer.proxied, b->peer.proxied);
 	assert_int_equal(a->peer.tls_version, b->peer.tls_version);
 	assert_true(span_equal(a->peer.leaf, b->peer.leaf));
 	assert_memory_equal(a->peer.anchor, b->peer.anchor, 32);
@@ -71,6 +72,41 @@ static void a_call_comes_back_as_it_was_sent(void **state)
 	assert_int_equal(buf_check(&frame, "frame", &why), OK);
 	assert_int_equal(call_parse(buf_span(&frame), &out, &why), OK);
 	assert_same(&in, &out);
+}
+
+static bool is_taken(const struct call *call)
+{
+	struct call out;
+	struct why why = {0};
+	struct buf OWNED_BUF frame = BUF(1000);
+
+	call_write(&frame, call);
+	if (call_parse(buf_span(&frame), &out, &why) != OK)
+		return false;
+	assert_same(call, &out);
+	return true;
+}
+
+/* What ended at a proxy has left nothing of its session. */
+static void a_proxied_peer_has_no_session(void **state)
+{
+	struct call in = {.method = CALL_GET, .peer = {.trust = PEER_THIRD_PARTY, .proxied = true, .leaf = span_text("leaf")}};
+
+	assert_true(is_taken(&in));
+	in.peer.trust = PEER_ANONYMOUS;
+	assert_true(is_taken(&in));
+	in.peer.trust = PEER_RAW_KEY;
+	assert_false(is_taken(&in));
+	in.peer.trust = PEER_PSK;
+	assert_false(is_taken(&in));
+	in.peer.trust = PEER_OWN;
+	in.peer.exporter = span_text("e");
+	assert_false(is_taken(&in));
+	in.peer.exporter.n = 0;
+	in.peer.unique = span_text("u");
+	assert_false(is_taken(&in));
+	in.peer.proxied = false;
+	assert_true(is_taken(&in));
 }
 
 static void an_empty_call_comes_back(void **state)
@@ -195,9 +231,9 @@ static enum err returned(const struct reply *in, struct reply *out)
 
 static void a_reply_comes_back_as_it_was_sent(void **state)
 {
-	for (unsigned int flags = 0; flags < 4; flags++) {
+	for (unsigned int flags = 0; flags < 128; flags++) {
 		struct reply in = {.status = 200, .media_type = "application/pkcs7-mime; smime-type=certs-only",
-			.base64 = flags & 1, .close = flags & 2, .retry_after_s = 3600, .max_age_s = UINT32_MAX,
+			.base64 = flags & 1, .close = flags & 2, .allow = flags >> 2 << CALL_GET, .retry_after_s = 3600, .max_age_s = UINT32_MAX,
 			.body = span_text("MIIB")};
 		struct reply out;
 		assert_int_equal(returned(&in, &out), OK);
@@ -205,6 +241,7 @@ static void a_reply_comes_back_as_it_was_sent(void **state)
 		assert_string_equal(out.media_type, in.media_type);
 		assert_int_equal(out.base64, in.base64);
 		assert_int_equal(out.close, in.close);
+		assert_int_equal(out.allow, in.allow);
 		assert_int_equal(out.retry_after_s, 3600);
 		assert_int_equal(out.max_age_s, UINT32_MAX);
 		assert_true(span_is(out.body, "MIIB"));
@@ -262,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call_comes_back_as_it_was_sent),
 		cmocka_unit_test(an_empty_call_comes_back),
+		cmocka_unit_test(a_proxied_peer_has_no_session),
 		cmocka_unit_test(a_call_cut_anywhere_is_refused),
 		cmocka_unit_test(a_call_with_a_byte_too_many_is_refused),
 		cmocka_unit_test(each_field_ends_at_its_limit),

@@ -90,6 +90,24 @@ static void too_small_a_buffer_is_bad(void **state)
 	buf_fini(&out);
 }
 
+/* RFC 9110 15.5.6, 10.2.1 */
+static void allow_lists_the_methods(void **state)
+{
+	struct buf OWNED_BUF out = BUF(1000);
+	struct reply reply = {.status = 405, .allow = 1u << CALL_GET | 1u << CALL_HEAD};
+
+	http_reply_write(&out, &reply, false, true, 0);
+	assert_non_null(strstr(buf_text(&out), "\r\nAllow: GET, HEAD\r\n"));
+	buf_clear(&out);
+	reply.allow = 1u << CALL_DELETE;
+	http_reply_write(&out, &reply, false, true, 0);
+	assert_non_null(strstr(buf_text(&out), "\r\nAllow: DELETE\r\n"));
+	buf_clear(&out);
+	reply.allow = 0;
+	http_reply_write(&out, &reply, false, true, 0);
+	assert_null(strstr(buf_text(&out), "\r\nAllow:"));
+}
+
 static void every_kind_has_its_status(void **state)
 {
 	static const struct {
@@ -116,6 +134,7 @@ int main(void)
 		cmocka_unit_test(closing_and_waiting_are_told),
 		cmocka_unit_test(no_content_carries_no_length),
 		cmocka_unit_test(too_small_a_buffer_is_bad),
+		cmocka_unit_test(allow_lists_the_methods),
 		cmocka_unit_test(every_kind_has_its_status),
 	};
 
