@@ -9,9 +9,16 @@ _Static_assert((int)CLIENT_ANONYMOUS == (int)PEER_ANONYMOUS && (int)CLIENT_OWN =
 
 enum err turn_client(const struct turn *t, int64_t now_s, struct arena *arena, struct client *out, struct why *why)
 {
+	return turn_client_late(t, now_s, 0, arena, out, why);
+}
+
+enum err turn_client_late(const struct turn *t, int64_t now_s, int64_t expired_s, struct arena *arena,
+	struct client *out, struct why *why)
+{
 	const struct peer *peer = &t->call->peer;
 	const struct client_facts facts = {
-		.trust = (int)peer->trust, .leaf = peer->leaf, .anchor = peer->anchor, .identity = peer->identity};
+		.trust = (int)peer->trust, .leaf = peer->leaf, .anchor = peer->anchor, .identity = peer->identity,
+		.expired_s = expired_s};
 
 	TRY(client_find(t->env->enrol.store, &facts, now_s, arena, out, why));
 	if (!out->key_id)

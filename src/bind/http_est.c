@@ -104,7 +104,8 @@ static void csrattrs(const struct est_turn *e)
 	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 	struct client client = {0};
 	struct why why = {0};
-	enum err err = turn_client(e->turn, e->now_s, &arena, &client, &why);
+	/* who may renew late may fetch what the renewal must carry; the challenge is good for that certificate alone */
+	enum err err = turn_client_late(e->turn, e->now_s, e->label->expired_s, &arena, &client, &why);
 	bool known = err == OK;
 
 	/* RFC 7030 4.5: no client authentication, unless the answer must be made for one client */
@@ -178,10 +179,11 @@ static void enrol_der(const struct est_turn *e, struct span der, struct waiting 
 	struct client client = {0};
 	struct est_asked asked;
 	struct why why = {0};
-	enum err err = turn_client(e->turn, e->now_s, &arena, &client, &why);
+	bool reenrol = e->path.operation == EST_SIMPLEREENROLL;
+	enum err err = turn_client_late(e->turn, e->now_s, reenrol ? e->label->expired_s : 0, &arena, &client, &why);
 
 	if (err == OK)
-		err = est_ask(e, &client, e->path.operation == EST_SIMPLEREENROLL, der, &arena, &asked, &why);
+		err = est_ask(e, &client, reenrol, der, &arena, &asked, &why);
 	if (err != OK)
 		turn_refuse(e->turn, &client, &why, answer, w);
 	else
@@ -270,12 +272,15 @@ static enum err open_turn(struct est_turn *e, size_t *row_out, struct why *why)
 
 void bind_est(const struct turn *t)
 {
-	struct est_turn e = {.turn = t, .now_s = clock_unix_s(t->env->enrol.clock)};
+	struct turn turn = *t;
+	struct est_turn e = {.turn = &turn, .now_s = clock_unix_s(t->env->enrol.clock)};
 	struct why why = {0};
 	size_t row = 0;
 
 	if (open_turn(&e, &row, &why) != OK)
 		turn_fail_method(t, methods_of(row), &why);
-	else
+	else {
+		turn.pending_retry_s = e.label->hold_retry_s;
 		operations[row].run(&e);
+	}
 }

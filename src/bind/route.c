@@ -50,7 +50,7 @@ static const struct route *route_find(enum bind_realm realm, struct span path)
 
 void bind_call(const struct bind_env *env, const struct call *call, bind_done done, void *arg)
 {
-	struct turn t = {env, call, done, arg};
+	struct turn t = {.env = env, .call = call, .done = done, .arg = arg};
 	struct why why = {0};
 	const struct route *r = route_find(env->realm, call->path);
 	enum err err = OK;
@@ -110,6 +110,6 @@ void turn_fail_method(const struct turn *t, unsigned int allow, const struct why
 	if (reply.status == 503)
 		reply.retry_after_s = BIND_RETRY_S;
 	if (reply.status == 202) /* RFC 7030 4.2.3: Retry-After is mandatory with 202 */
-		reply.retry_after_s = BIND_PENDING_RETRY_S;
+		reply.retry_after_s = t->pending_retry_s ? (uint32_t)t->pending_retry_s : BIND_PENDING_RETRY_S;
 	turn_reply(t, &reply);
 }

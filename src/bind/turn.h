@@ -14,6 +14,7 @@ struct turn {
 	const struct call *call; /* NULL once bind_call has returned */
 	bind_done done;
 	void *arg;
+	int64_t pending_retry_s; /* Retry-After of 202; 0: BIND_PENDING_RETRY_S */
 };
 
 /* Each runs done exactly once. */
@@ -26,6 +27,9 @@ void turn_fail_method(const struct turn *t, unsigned int allow, const struct why
 void turn_est_body(const struct turn *t, const char *media_type, struct span der, struct span user_agent);
 /* Who speaks: the peer of the call joined with the registry. The errors of client_find. */
 MUST_CHECK enum err turn_client(const struct turn *t, int64_t now_s, struct arena *arena, struct client *out, struct why *why);
+/* The same for a renewal: a certificate of ours may have ended expired_s ago. */
+MUST_CHECK enum err turn_client_late(const struct turn *t, int64_t now_s, int64_t expired_s, struct arena *arena,
+	struct client *out, struct why *why);
 /*
  * A refusal that no core has seen: audited where the registry knows the client, told to env->stranger where not.
  * Then done runs with that reason, as enrol_done does. client as turn_client left it.

@@ -120,6 +120,7 @@ static enum err fill(struct tls_server *s, const struct tls_config *config, stru
 		return WHY(why, TLS_CONFIG, "", "fqdn: want less than %d bytes", CALL_NAME_MAX);
 	s->psk = config->psk;
 	s->ems_optional = config->ems_optional;
+	s->own_expired_s = config->own_expired_s;
 	TRY(tls_provider_new(&s->provider, &s->lib, why));
 	s->sha256 = EVP_MD_fetch(s->lib, "SHA256", NULL);
 	s->known = tls_known_new();

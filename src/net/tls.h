@@ -6,7 +6,8 @@
  *
  * Who the peer is: a chain to the MEF's own issuing CA makes PEER_OWN, one to an explicit device
  * anchor PEER_THIRD_PARTY, a single self-signed certificate that is no CA PEER_RAW_KEY (a proof of
- * key only), no certificate PEER_ANONYMOUS. Everything else fails in the handshake. Revocation is not
+ * key only), no certificate PEER_ANONYMOUS. Everything else fails in the handshake, a leaf out of its dates too, but
+ * for own_expired_s. Revocation is not
  * looked at here. A client that proves a pre-shared key is PEER_PSK with its psk_identity; on TLS 1.2 a
  * psk_identity has at most 256 octets (OpenSSL).
  */
@@ -32,6 +33,7 @@ struct tls_config {
 	struct span device_anchors_pem; /* explicit third-party anchors; empty: none: PEER_THIRD_PARTY */
 	const char *fqdn;       /* SNI that is served; others get unrecognized_name unless absent; NULL: any */
 	bool psk;             /* TS-0003 10.2.2: PSK suites on TLS 1.2, external PSK (psk_dhe_ke) on TLS 1.3 */
+	int64_t own_expired_s; /* a leaf under own_ca_pem may have ended so long ago; whoever reads tls_peer looks at its dates */
 	bool ems_optional;    /* export keys also from a TLS 1.2 session without extended master secret (RFC 7627) */
 	/* Where those came from, for reasons; NULL where nobody knows. */
 	const char *cert_path, *key_path, *own_ca_path, *device_anchors_path;

@@ -14,6 +14,7 @@ struct tls_server {
 	EVP_MD *sha256;
 	struct tls_known *known;
 	bool psk;
+	int64_t own_expired_s;
 	bool ems_optional;
 	char fqdn[CALL_NAME_MAX];
 };

@@ -42,8 +42,8 @@ static int64_t time_s(const ASN1_TIME *time, int64_t otherwise)
 	return date_to_s(&date);
 }
 
-/* Anchor and validity of a chain that was verified. */
-static bool note_chain(const struct tls_server *s, const STACK_OF(X509) *chain, struct finding *out)
+/* Anchor and validity of a chain that was verified; its leaf counts for late_s after its end. */
+static bool note_chain(const struct tls_server *s, const STACK_OF(X509) *chain, int64_t late_s, struct finding *out)
 {
 	int n = sk_X509_num(chain);
 
@@ -52,15 +52,35 @@ static bool note_chain(const struct tls_server *s, const STACK_OF(X509) *chain, 
 	for (int i = 0; i < n; i++) {
 		int64_t from_s = time_s(X509_get0_notBefore(sk_X509_value(chain, i)), INT64_MAX);
 		int64_t to_s = time_s(X509_get0_notAfter(sk_X509_value(chain, i)), INT64_MIN);
+		if (i == 0 && to_s < INT64_MAX - late_s)
+			to_s += late_s;
 		out->from_s = from_s > out->from_s ? from_s : out->from_s;
 		out->to_s = to_s < out->to_s ? to_s : out->to_s;
 	}
 	return n > 0 && digest_cert(s, sk_X509_value(chain, n - 1), out->anchor);
 }
 
+/*
+ * RFC 7030 4.2.2: renewal comes before the end; where the operator lets a device that slept come back, its handshake has to
+ * get through. Nothing but the end of the leaf's own time is passed over, and only for so long.
+ */
+static int pass_late_leaf(int ok, X509_STORE_CTX *ctx)
+{
+	const int64_t *late_s = X509_STORE_CTX_get_app_data(ctx);
+
+	if (ok || X509_STORE_CTX_get_error(ctx) != X509_V_ERR_CERT_HAS_EXPIRED || X509_STORE_CTX_get_error_depth(ctx) != 0)
+		return ok;
+	int64_t end_s = time_s(X509_get0_notAfter(X509_STORE_CTX_get0_cert(ctx)), INT64_MIN);
+	if (end_s == INT64_MIN || (int64_t)time(NULL) - end_s > *late_s)
+		return ok;
+	X509_STORE_CTX_set_error(ctx, X509_V_OK);
+	return 1;
+}
+
 static void verify_against(const struct tls_server *s, X509_STORE *store, X509 *leaf, STACK_OF(X509) *chain,
 	struct finding *out)
 {
+	int64_t late_s = store == s->own ? s->own_expired_s : 0;
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(s->lib, NULL);
 
 	*out = (struct finding){.error = X509_V_ERR_OUT_OF_MEM};
@@ -68,10 +88,14 @@ static void verify_against(const struct tls_server *s, X509_STORE *store, X509 *
 		X509_STORE_CTX_free(ctx);
 		return;
 	}
+	if (late_s) {
+		X509_STORE_CTX_set_app_data(ctx, &late_s);
+		X509_STORE_CTX_set_verify_cb(ctx, pass_late_leaf);
+	}
 	int ok = X509_verify_cert(ctx);
 	out->error = X509_STORE_CTX_get_error(ctx);
 	out->depth = X509_STORE_CTX_get_error_depth(ctx);
-	if (ok == 1 && !note_chain(s, X509_STORE_CTX_get0_chain(ctx), out))
+	if (ok == 1 && !note_chain(s, X509_STORE_CTX_get0_chain(ctx), late_s, out))
 		out->error = X509_V_ERR_UNSPECIFIED;
 	else if (ok != 1 && out->error == X509_V_OK)
 		out->error = X509_V_ERR_UNSPECIFIED;

@@ -27,6 +27,12 @@ enum {
 	STORE_KEY_INFO_MAX = 16384, /* JSON */
 	STORE_PREFS_MAX = 16384,    /* JSON */
 	STORE_KEYS_PER_OWNER_MAX = 64,
+	STORE_REQUEST_ID_MAX = 16,
+	STORE_CSR_MAX = 16384,
+	STORE_REASON_MAX = 160,      /* of a decision; its refusal's text has room for it */
+	STORE_NAME_MAX = 64,         /* of who decided */
+	STORE_REQUESTS_PER_ENROLEE = 4, /* waiting at once: a device has one request, an operator's hand can look through few */
+	STORE_REQUESTS_MAX = 10000,  /* waiting at once in all: at 16 KiB each no more than 160 MiB */
 	STORE_MATCH_MAX = 8, /* the names and digests of most certificates in one look-up */
 };
 
@@ -158,8 +164,58 @@ struct token {
 	int64_t spent_s;        /* its exchange came to its end; 0: not yet */
 };
 
+/* What a request that waits for a person asks for. */
+enum request_kind {
+	REQUEST_ENROL = 1,
+	REQUEST_REENROL = 2,
+	REQUEST_KEYGEN = 3,
+	REQUEST_CMC = 4,
+};
+
+enum request_state {
+	REQUEST_WAITING = 1,
+	REQUEST_APPROVED = 2, /* its certificate is issued when the client asks next */
+	REQUEST_DENIED = 3,
+	REQUEST_DONE = 4,
+};
+
+/* RFC 7030 4.2.3: one certificate request that was not answered at once. It is known by enrolee, label, kind and CSR. */
+struct request {
+	const char *id; /* handle for people, unique */
+	const char *enrolee_id;
+	const char *est_label;
+	enum request_kind kind;
+	uint8_t csr_sha256[32];
+	struct span csr;   /* DER */
+	struct span nonce; /* of its challenge, which was good when it came; empty: it had none */
+	enum request_state state;
+	int64_t created_s;
+	int64_t expires_s; /* it counts for nothing from then on */
+	int64_t decided_s; /* 0: not yet */
+	const char *decided_by; /* "" */
+	const char *reason;     /* of the decision; "" */
+	struct span serial; /* of the certificate when done */
+};
+
+/* A person's word, and how long it counts. */
+struct request_decision {
+	enum request_state state; /* REQUEST_APPROVED, REQUEST_DENIED */
+	const char *by;
+	const char *reason;
+	int64_t now_s;
+	int64_t expires_s;
+};
+
+struct request_filter {
+	const char *after_id;   /* keyset page; "" from the start */
+	const char *enrolee_id; /* "" for all */
+	int state;              /* 0 for all */
+	size_t limit;
+};
+
 struct store_counts {
 	uint64_t enrolees, enrolees_disabled, issued, revoked, audit;
+	uint64_t waiting; /* requests, those that are past their time too */
 };
 
 struct enrolee_filter {
@@ -183,6 +239,7 @@ typedef enum err (*credential_each)(void *arg, const char *enrolee_id, const str
 typedef enum err (*issued_each)(void *arg, const struct issued *i, struct why *why);
 typedef enum err (*audit_each)(void *arg, const struct audit_row *row, struct why *why);
 typedef enum err (*symkey_each)(void *arg, const struct symkey *k, struct why *why);
+typedef enum err (*request_each)(void *arg, const struct request *r, struct why *why);
 typedef enum err (*token_each)(void *arg, const struct token *t, struct why *why);
 
 struct store_ops {
@@ -256,6 +313,21 @@ struct store_ops {
 	enum err (*token_spend)(void *self, const uint8_t hash[32], int64_t now_s, struct why *why);
 	enum err (*token_list)(void *self, const char *after_id, size_t limit, token_each each, void *arg, struct why *why);
 	enum err (*token_remove)(void *self, const char *id, struct why *why);
+
+	/* Requests that wait for a person. add: it waits then; ERR_CONFLICT when the id, or the same CSR of that enrolee,
+	 * label and kind, is there; ERR_LIMIT when STORE_REQUESTS_PER_ENROLEE of the enrolee or STORE_REQUESTS_MAX in
+	 * all wait and have not expired at its created_s. find_csr: by what names it, whatever its state. decide:
+	 * ERR_CONFLICT unless it waits, so that of two decisions one counts; ERR_EXPIRED past its time. done: ERR_CONFLICT
+	 * unless it waits or is approved. find, find_csr, decide, done, remove: ERR_NOT_FOUND. due: expires_s <= now_s, oldest
+	 * first. enrolee_remove takes the requests of that enrolee with it. */
+	enum err (*request_add)(void *self, const struct request *r, struct why *why);
+	enum err (*request_find)(void *self, const char *id, struct arena *arena, struct request *out, struct why *why);
+	enum err (*request_find_csr)(void *self, const struct request *names, struct arena *arena, struct request *out, struct why *why);
+	enum err (*request_decide)(void *self, const char *id, const struct request_decision *d, struct why *why);
+	enum err (*request_done)(void *self, const char *id, struct span serial, struct why *why);
+	enum err (*request_remove)(void *self, const char *id, struct why *why);
+	enum err (*request_list)(void *self, const struct request_filter *filter, request_each each, void *arg, struct why *why);
+	enum err (*request_due)(void *self, int64_t now_s, size_t limit, request_each each, void *arg, struct why *why);
 
 	/* CRL: the newest one of each CA. put: ERR_CONFLICT unless the number is above that CA's stored one. get: ERR_NOT_FOUND. */
 	enum err (*crl_put)(void *self, const struct crl_row *row, struct why *why);

@@ -65,7 +65,7 @@ static int run(const char *store, CMFixtureFunction setup, const struct store_te
 int main(void)
 {
 	static const struct store_tests *const suites[] = {
-		&store_enrolee_suite, &store_issued_suite, &store_record_suite, &store_symkey_suite, &store_token_suite,
+		&store_enrolee_suite, &store_issued_suite, &store_record_suite, &store_request_suite, &store_symkey_suite, &store_token_suite,
 		&store_transaction_suite};
 	int failed = 0;
 

@@ -204,3 +204,30 @@ enum err store_check_spend(const struct token *t, int64_t now_s, struct why *why
 		return WHY(why, STORE_TOKEN_UNCLAIMED, "", "token '%s': want one claimed, have one not shown yet", t->id);
 	return OK;
 }
+
+enum err store_check_serial(struct span serial, struct why *why)
+{
+	return check_size("serial", store_serial(serial).n, 1, STORE_SERIAL_MAX, why);
+}
+
+enum err store_check_request(const struct request *r, struct why *why)
+{
+	TRY(check_name("request id", r->id, STORE_REQUEST_ID_MAX, why));
+	TRY(check_name("enrolee id", r->enrolee_id, STORE_ID_MAX, why));
+	TRY(check_text("EST label", r->est_label, 0, STORE_LABEL_MAX, why));
+	TRY(check_range("request kind", r->kind, REQUEST_ENROL, REQUEST_CMC, why));
+	TRY(check_size("CSR", r->csr.n, 1, STORE_CSR_MAX, why));
+	TRY(check_range("end of the request", r->expires_s, 1, INT64_MAX, why));
+	if (r->nonce.n)
+		TRY(check_size("nonce", r->nonce.n, STORE_NONCE_SIZE, STORE_NONCE_SIZE, why));
+	return OK;
+}
+
+enum err store_check_decision(const struct request_decision *d, struct why *why)
+{
+	TRY(check_range("decision", d->state, REQUEST_APPROVED, REQUEST_DENIED, why));
+	TRY(check_text("name of who decides", d->by, 1, STORE_NAME_MAX, why));
+	TRY(check_text("reason", d->reason, 0, STORE_REASON_MAX, why));
+	TRY(check_range("time of the decision", d->now_s, 1, INT64_MAX, why)); /* 0 says: not yet */
+	return check_range("end of the request", d->expires_s, 1, INT64_MAX, why);
+}

@@ -36,3 +36,15 @@ MUST_CHECK enum err store_check_token(const struct token *t, struct why *why);
 /* What became of the stored token t: may this enrolee claim it now, may it be spent? ERR_CONFLICT. */
 MUST_CHECK enum err store_check_claim(const struct token *t, const char *enrolee_id, int64_t now_s, struct why *why);
 MUST_CHECK enum err store_check_spend(const struct token *t, int64_t now_s, struct why *why);
+
+MUST_CHECK enum err store_check_serial(struct span serial, struct why *why);
+MUST_CHECK enum err store_check_request(const struct request *r, struct why *why);
+MUST_CHECK enum err store_check_decision(const struct request_decision *d, struct why *why);
+/* check_request.c: may one more wait beside so many; what became of the stored request r: may it be decided, answered? */
+MUST_CHECK enum err store_check_waiting(const struct request *r, uint64_t of_enrolee, uint64_t in_all, struct why *why);
+MUST_CHECK enum err store_check_decide(const struct request *r, int64_t now_s, struct why *why);
+MUST_CHECK enum err store_check_done(const struct request *r, struct why *why);
+MUST_CHECK enum err store_no_request(const char *id, struct why *why);
+MUST_CHECK enum err store_request_exists(const struct request *r, struct why *why);
+/* Its texts and spans into the arena. False: no room. */
+bool store_copy_request(struct request *r, struct arena *arena);

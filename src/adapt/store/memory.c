@@ -206,6 +206,7 @@ static enum err counts(void *self, struct store_counts *out, struct why *why)
 		.enrolees = m->rows.tables[ROWS_ENROLEE].n,
 		.issued = m->rows.tables[ROWS_ISSUED].n,
 		.audit = m->rows.tables[ROWS_AUDIT].n,
+		.waiting = memory_requests_waiting(m),
 	};
 	for (size_t i = 0; i < out->enrolees; i++) {
 		if (m->rows.tables[ROWS_ENROLEE].at[i]->enrolee.state == ENROLEE_DISABLED)
@@ -267,6 +268,14 @@ static const struct store_ops ops = {
 	.token_spend = memory_token_spend,
 	.token_list = memory_token_list,
 	.token_remove = memory_token_remove,
+	.request_add = memory_request_add,
+	.request_find = memory_request_find,
+	.request_find_csr = memory_request_find_csr,
+	.request_decide = memory_request_decide,
+	.request_done = memory_request_done,
+	.request_remove = memory_request_remove,
+	.request_list = memory_request_list,
+	.request_due = memory_request_due,
 	.crl_put = crl_put,
 	.crl_get = crl_get,
 	.secret_put = secret_put,

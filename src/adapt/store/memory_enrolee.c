@@ -96,6 +96,8 @@ enum err memory_enrolee_remove(void *self, const char *id, int64_t now_s, struct
 	if (err == OK)
 		err = memory_tokens_clear(m, id, why);
 	if (err == OK)
+		err = memory_requests_clear(m, id, why);
+	if (err == OK)
 		err = rows_change(&m->rows, ROWS_ENROLEE, enrolee, NULL, why);
 	if (err != OK)
 		rows_undo(&m->rows, log_n);

@@ -71,6 +71,19 @@ enum err memory_token_list(void *self, const char *after_id, size_t limit, token
 	void *arg, struct why *why);
 enum err memory_token_remove(void *self, const char *id, struct why *why);
 
+enum err memory_request_add(void *self, const struct request *r, struct why *why);
+enum err memory_request_find(void *self, const char *id, struct arena *arena, struct request *out, struct why *why);
+enum err memory_request_find_csr(void *self, const struct request *names, struct arena *arena, struct request *out,
+	struct why *why);
+enum err memory_request_decide(void *self, const char *id, const struct request_decision *d, struct why *why);
+enum err memory_request_done(void *self, const char *id, struct span serial, struct why *why);
+enum err memory_request_remove(void *self, const char *id, struct why *why);
+enum err memory_request_list(void *self, const struct request_filter *filter, request_each each, void *arg,
+	struct why *why);
+enum err memory_request_due(void *self, int64_t now_s, size_t limit, request_each each, void *arg, struct why *why);
+uint64_t memory_requests_waiting(const struct memory *m);
+
 /* What goes with an enrolee. When they fail the caller walks the log back. */
 MUST_CHECK enum err memory_symkeys_clear(struct memory *m, const char *enrolee_id, struct why *why);
 MUST_CHECK enum err memory_tokens_clear(struct memory *m, const char *enrolee_id, struct why *why);
+MUST_CHECK enum err memory_requests_clear(struct memory *m, const char *enrolee_id, struct why *why);

@@ -13,6 +13,7 @@ enum rows_table {
 	ROWS_SYMKEY,     /* key: kind, id */
 	ROWS_PREFS,      /* key: scope, key */
 	ROWS_TOKEN,      /* key: id */
+	ROWS_REQUEST,    /* key: id */
 	ROWS_CRL,        /* key: CA */
 	ROWS_SECRET,     /* key: name */
 	ROWS_AUDIT,      /* key: seq, big-endian */
@@ -32,6 +33,7 @@ struct row {
 		struct symkey symkey;
 		struct span prefs;
 		struct token token;
+		struct request request;
 		struct crl_row crl;
 		struct span secret;
 		struct audit_row audit;

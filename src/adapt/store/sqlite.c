@@ -372,6 +372,7 @@ enum err store_sqlite_open_with(const char *path, enum store_sqlite_mode mode,
 	db_record_ops(&db->ops);
 	db_symkey_ops(&db->ops);
 	db_token_ops(&db->ops);
+	db_request_ops(&db->ops);
 	db->store = (struct store){.self = db, .ops = &db->ops};
 	db->busy_timeout_ms = options->busy_timeout_ms;
 	db->keep_log = options->keep_log;

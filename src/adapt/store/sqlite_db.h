@@ -58,6 +58,16 @@ enum sql {
 	SQL_TOKEN_REMOVE,
 	SQL_TOKEN_CLEAR,
 	SQL_TOKEN_PREFS_CLEAR,
+	SQL_REQUEST_ADD,
+	SQL_REQUEST_COUNT,
+	SQL_REQUEST_FIND,
+	SQL_REQUEST_FIND_CSR,
+	SQL_REQUEST_DECIDE,
+	SQL_REQUEST_DONE,
+	SQL_REQUEST_REMOVE,
+	SQL_REQUEST_LIST,
+	SQL_REQUEST_DUE,
+	SQL_REQUEST_CLEAR,
 	SQL_CRL_PUT,
 	SQL_CRL_GET,
 	SQL_SECRET_PUT,
@@ -118,10 +128,12 @@ void db_enrolee_ops(struct store_ops *ops);
 void db_issued_ops(struct store_ops *ops);
 void db_record_ops(struct store_ops *ops);
 void db_symkey_ops(struct store_ops *ops);
+void db_request_ops(struct store_ops *ops);
 void db_token_ops(struct store_ops *ops); /* and preferences */
 
 /* What goes with an enrolee. */
 MUST_CHECK enum err db_symkeys_clear(struct db *db, const char *enrolee_id, struct why *why);
+MUST_CHECK enum err db_requests_clear(struct db *db, const char *enrolee_id, struct why *why);
 MUST_CHECK enum err db_tokens_clear(struct db *db, const char *enrolee_id, struct why *why);
 
 /* Names the failure and what to do; undoes the whole transaction that it hit, if any. */
@@ -166,7 +178,7 @@ MUST_CHECK enum err db_enrolee_name(struct db *db, const char *id, int64_t *numb
 void db_enrolee_seen(struct db *db, const char *id, struct db_enrolee enrolee);
 
 /* sqlite_schema.c */
-enum { DB_APPLICATION_ID = 0x4f4d4546, DB_VERSION = 3 }; /* "OMEF" */
+enum { DB_APPLICATION_ID = 0x4f4d4546, DB_VERSION = 4 }; /* "OMEF" */
 /* Refuses what is not ours (STORE_FOREIGN) or too new (STORE_FUTURE), before anything is written. */
 MUST_CHECK enum err db_inspect(struct db *db, struct why *why);
 /* Brings the schema up to date, one transaction per step. */

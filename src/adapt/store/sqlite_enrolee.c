@@ -112,6 +112,7 @@ static enum err enrolee_remove(void *self, const char *id, int64_t now_s, struct
 	TRY(run_on(db, SQL_CREDENTIAL_CLEAR, old.number, NULL, why));
 	TRY(db_symkeys_clear(db, id, why));
 	TRY(db_tokens_clear(db, id, why));
+	TRY(db_requests_clear(db, id, why));
 	TRY(run_on(db, SQL_ENROLEE_DROP, old.number, &dropped, why));
 	if (dropped != 1) /* its certificates still name it */
 		TRY(run_on(db, SQL_ENROLEE_BURY, old.number, NULL, why));

@@ -177,6 +177,7 @@ static enum err counts(void *self, struct store_counts *out, struct why *why)
 		.issued = (uint64_t)sqlite3_column_int64(s, 2),
 		.revoked = (uint64_t)sqlite3_column_int64(s, 3),
 		.audit = (uint64_t)sqlite3_column_int64(s, 4),
+		.waiting = (uint64_t)sqlite3_column_int64(s, 5),
 	};
 	return OK;
 }

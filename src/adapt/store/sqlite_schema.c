@@ -8,6 +8,7 @@
  * - enrolee.state 0: removed, or never registered, but named by certificates.
  * - issued has row numbers, so that certificates of 600 octets are appended; only the short index
  *   entries go to random places.
+ * - request: few rows of some kilobytes, most of them gone within days.
  * - symkey and token lie in the order of what they are asked for: a handshake costs one descent. A MAF's
  *   owners are no enrolees, so owners are texts.
  */
@@ -72,6 +73,15 @@ static const char *const steps[DB_VERSION] = {
 	"INSERT INTO crl_of SELECT 'issuing', number, this_update_s, next_update_s, revision, der FROM crl;"
 	"DROP TABLE crl;"
 	"ALTER TABLE crl_of RENAME TO crl;",
+
+	"CREATE TABLE request (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, enrolee TEXT NOT NULL,"
+	" est_label TEXT NOT NULL, kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 4), csr_sha256 BLOB NOT NULL,"
+	" csr BLOB NOT NULL, nonce BLOB, state INTEGER NOT NULL CHECK (state BETWEEN 1 AND 4),"
+	" created_s INTEGER NOT NULL, expires_s INTEGER NOT NULL, decided_s INTEGER NOT NULL,"
+	" decided_by TEXT NOT NULL, reason TEXT NOT NULL, serial BLOB,"
+	" UNIQUE (enrolee, csr_sha256, kind, est_label), CHECK ((state = 4) = (serial IS NOT NULL))) STRICT;"
+	"CREATE INDEX request_due ON request (expires_s, id);"
+	"CREATE INDEX request_waiting ON request (enrolee, expires_s) WHERE state = 1;",
 };
 
 enum err db_exec(struct db *db, const char *sql, const char *doing, struct why *why)

@@ -12,6 +12,9 @@
 	"JOIN word l ON l.n = i.est_label "
 #define SYMKEY "SELECT kind, id, owner, sealed, created_s, expires_s, info FROM symkey "
 #define TOKEN "SELECT id, hash, enrolee, created_s, expires_s, claimed_s, claimed_by, spent_s FROM token "
+#define REQUEST \
+	"SELECT id, enrolee, est_label, kind, csr_sha256, csr, nonce, state, created_s, expires_s, decided_s, decided_by, " \
+	"reason, serial FROM request "
 /* In the words of the partial indices. */
 #define TOKEN_OF "(enrolee = ?1 AND enrolee <> '') OR (claimed_by = ?1 AND claimed_by <> '')"
 #define ISSUED_FILTER \
@@ -105,6 +108,20 @@ const char *const sqlite_sql[SQL_N] = {
 	[SQL_TOKEN_CLEAR] = "DELETE FROM token WHERE " TOKEN_OF,
 	[SQL_TOKEN_PREFS_CLEAR] = "DELETE FROM prefs WHERE scope = ?2 AND key IN (SELECT id FROM token WHERE " TOKEN_OF ")",
 
+	[SQL_REQUEST_ADD] = "INSERT INTO request (id, enrolee, csr_sha256, kind, est_label, csr, nonce, created_s, expires_s, state, "
+			    "decided_s, decided_by, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, 0, '', '')",
+	[SQL_REQUEST_COUNT] = "SELECT (SELECT count(*) FROM request WHERE state = 1 AND enrolee = ?1 AND expires_s > ?2), "
+			      "(SELECT count(*) FROM request WHERE state = 1 AND expires_s > ?2)",
+	[SQL_REQUEST_FIND] = REQUEST "WHERE id = ?1",
+	[SQL_REQUEST_FIND_CSR] = REQUEST "WHERE enrolee = ?1 AND csr_sha256 = ?2 AND kind = ?3 AND est_label = ?4",
+	[SQL_REQUEST_DECIDE] = "UPDATE request SET state = ?2, decided_s = ?3, decided_by = ?4, reason = ?5, expires_s = ?6 "
+			       "WHERE id = ?1 AND state = 1",
+	[SQL_REQUEST_DONE] = "UPDATE request SET state = 4, serial = ?2 WHERE id = ?1 AND state IN (1, 2)",
+	[SQL_REQUEST_REMOVE] = "DELETE FROM request WHERE id = ?1",
+	[SQL_REQUEST_LIST] = REQUEST "WHERE id > ?1 AND (?2 = 0 OR state = ?2) AND (?3 = '' OR enrolee = ?3) ORDER BY id LIMIT ?4",
+	[SQL_REQUEST_DUE] = REQUEST "WHERE expires_s <= ?1 ORDER BY expires_s, id LIMIT ?2",
+	[SQL_REQUEST_CLEAR] = "DELETE FROM request WHERE enrolee = ?1",
+
 	[SQL_CRL_PUT] =
 		"INSERT INTO crl (ca, number, this_update_s, next_update_s, revision, der) "
 		"VALUES (?6, ?1, ?2, ?3, ?4, ?5) ON CONFLICT (ca) DO UPDATE SET number = ?1, this_update_s = ?2, "
@@ -119,5 +136,5 @@ const char *const sqlite_sql[SQL_N] = {
 	[SQL_AUDIT_LIST] = "SELECT seq, time_s, event, prev, hash FROM audit WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
 	/* Neither issued nor audit rows are ever deleted (the schema forbids it): the highest number counts them. */
 	[SQL_COUNTS] = "SELECT enrolees, disabled, (SELECT coalesce(max(n), 0) FROM issued), revoked, "
-		       "(SELECT coalesce(max(seq), 0) FROM audit) FROM totals",
+		       "(SELECT coalesce(max(seq), 0) FROM audit), (SELECT count(*) FROM request WHERE state = 1) FROM totals",
 };

@@ -24,6 +24,16 @@ static enum err read_optional(const char *path, struct buf *out, struct why *why
 	return path[0] ? file_read(path, out, why) : OK;
 }
 
+/* The largest of all labels: which label a connection is for is known only once its request has come. */
+static int64_t expired_window(const struct conf *conf)
+{
+	int64_t max_s = 0;
+
+	for (size_t i = 0; i < conf->labels.n; i++)
+		max_s = conf->labels.items[i].expired_s > max_s ? conf->labels.items[i].expired_s : max_s;
+	return max_s;
+}
+
 enum err front_open_tls(const struct conf *conf, struct tls_server **out, struct why *why)
 {
 	OWNED_BUF struct buf cert = BUF(PEM_MAX);
@@ -48,6 +58,7 @@ enum err front_open_tls(const struct conf *conf, struct tls_server **out, struct
 		.device_anchors_pem = buf_span(&anchors),
 		.fqdn = conf->fqdn,
 		.psk = conf->psk,
+		.own_expired_s = expired_window(conf),
 		.ems_optional = !conf->ems_required,
 		.cert_path = conf->tls_cert,
 		.key_path = conf->tls_key,

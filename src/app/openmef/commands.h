@@ -10,6 +10,7 @@ extern const struct command command_enrolee_import;
 extern const struct command command_key_add, command_key_list, command_key_remove;
 extern const struct command command_prefs_show, command_prefs_set, command_prefs_remove, command_prefs_example;
 extern const struct command command_token_add, command_token_list, command_token_remove;
+extern const struct command command_request_list, command_request_show, command_request_approve, command_request_deny;
 extern const struct command command_cert_list, command_cert_show, command_cert_revoke;
 extern const struct command command_ca_show, command_ca_crl, command_ca_tls, command_ca_message, command_ca_rollover;
 extern const struct command command_audit_list, command_audit_verify;

@@ -158,11 +158,14 @@ static void report_counts(struct report *r, const struct store_counts *c)
 	json_put_int(r->j, "enrolees_disabled", (int64_t)c->enrolees_disabled);
 	json_put_int(r->j, "issued", (int64_t)c->issued);
 	json_put_int(r->j, "revoked", (int64_t)c->revoked);
+	json_put_int(r->j, "requests_waiting", (int64_t)c->waiting);
 	json_put_int(r->j, "audit", (int64_t)c->audit);
 	cli_say(r->cli, "  %-15s %llu, %llu disabled\n", "enrolees", (unsigned long long)c->enrolees,
 		(unsigned long long)c->enrolees_disabled);
 	cli_say(r->cli, "  %-15s %llu issued, %llu revoked\n", "certificates", (unsigned long long)c->issued,
 		(unsigned long long)c->revoked);
+	cli_say(r->cli, "  %-15s %llu waiting%s\n", "requests", (unsigned long long)c->waiting,
+		c->waiting ? ": openmef request list" : "");
 	cli_say(r->cli, "  %-15s %llu events\n", "audit log", (unsigned long long)c->audit);
 }
 

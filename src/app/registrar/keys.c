@@ -1,18 +1,25 @@
 #include "app/registrar/registrar.h"
 
 #include "core/keys/register.h"
+#include "core/registry/request.h"
 
 enum {
 	KEYS_LOOK_MS = 60 * 1000, /* by the clock that never jumps: a wall clock that does is noticed within a minute */
 	KEYS_AT_ONCE = 100,       /* calls are answered in between */
 };
 
+/* *erased_out: KEYS_AT_ONCE when there may be more of one of them. */
 static enum err erase(struct registrar *r, size_t *erased_out, struct why *why)
 {
 	struct why left = {0};
+	size_t requests = 0;
+	int64_t now_s = clock_unix_s(&r->clock);
 
 	TRY(batch_enter(r->batch, why));
-	enum err err = keys_erase_due(r->store, clock_unix_s(&r->clock), KEYS_AT_ONCE, erased_out, why);
+	enum err err = keys_erase_due(r->store, now_s, KEYS_AT_ONCE, erased_out, why);
+	if (err == OK)
+		err = request_erase_due(r->store, now_s, KEYS_AT_ONCE, &requests, why);
+	*erased_out = requests > *erased_out ? requests : *erased_out;
 	if (err == OK)
 		return batch_leave(r->batch, true, why);
 	left = *why;

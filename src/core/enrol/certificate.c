@@ -3,12 +3,14 @@
 #include "base/date.h"
 #include "base/hex.h"
 #include "base/mem.h"
+#include "core/enrol/hold.h"
 #include "core/registry/audit.h"
+#include "core/registry/request.h"
 #include "pki/digest.h"
 
 #include <stdio.h>
 
-enum { FLOW_ARENA_MAX = 3 * STORE_DER_MAX }; /* CSR, two stored certificates, names, texts */
+enum { FLOW_ARENA_MAX = 3 * STORE_DER_MAX + STORE_CSR_MAX }; /* CSR twice, two stored certificates, names, texts */
 
 /* One request from ask to answer. */
 struct flow {
@@ -19,6 +21,11 @@ struct flow {
 	const char *enrolee_id, *address, *label;
 	bool reenrol;
 	bool ordered_twice;
+	bool waits;          /* for a person */
+	int64_t late_s;      /* since the end of the certificate that authenticated it */
+	int64_t hold_ttl_s;
+	struct request held; /* state 0: it was not */
+	char held_id[REQUEST_ID_SIZE];
 	struct standing standing; /* of the credential that authenticated it */
 	struct standing ra;       /* of the RA that asks on its behalf; enrolee_id NULL: it asks itself */
 	struct span nonce;
@@ -128,11 +135,30 @@ static enum err keep_standing(struct flow *f, const struct client *client, struc
 	return keep_span(f, client_standing(client).serial, &out->serial);
 }
 
+/*
+ * RFC 7030 4.2.2: what the CA issued is renewed. Some clients call simplereenroll whenever they have a certificate;
+ * where the label says so, one of a third party then enrols.
+ */
+static bool is_reenrol(const struct enrol_ask *ask)
+{
+	const struct client *c = ask->client;
+	bool foreign = !c->provisioned && !c->self_named && !c->key_id;
+
+	return ask->reenrol && !(foreign && ask->label->foreign_reenrol);
+}
+
 static enum err keep_ask(struct flow *f, const struct enrol_ask *ask)
 {
 	const struct client *client = ask->client;
 
-	f->reenrol = ask->reenrol;
+	if (client->late_s && !ask->reenrol)
+		return WHY(&f->why, BUG, "", "an expired certificate was let in for more than its renewal");
+	if (ask->ra && ask->ra->late_s) /* it may renew itself late, nobody else */
+		return WHY(&f->why, CLIENT_EXPIRED, "RFC 5280 6.1.3", "registration authority: its certificate ended %lld s ago",
+			(long long)ask->ra->late_s);
+	f->reenrol = is_reenrol(ask);
+	f->late_s = client->late_s;
+	f->hold_ttl_s = ask->label->hold_ttl_s;
 	if (ask->ra)
 		TRY(keep_standing(f, ask->ra, &f->ra));
 	TRY(keep_text(f, client->enrolee.id, &f->enrolee_id));
@@ -145,6 +171,10 @@ static enum err keep_ask(struct flow *f, const struct enrol_ask *ask)
 /* TS-0003 8.3.6.2 step 3d: the challengePassword is the one that the MEF gave to this client. */
 static enum err check_challenge(struct flow *f, const struct enrol_ask *ask, const struct csr *csr)
 {
+	if (f->held.state) { /* it was good when the request came: a person takes longer than a challenge lives */
+		f->nonce = f->held.nonce;
+		return OK;
+	}
 	if (ask->challenge_err != OK) {
 		if (ask->challenge_why)
 			f->why = *ask->challenge_why;
@@ -187,6 +217,49 @@ static enum err find_repeat(struct flow *f)
 	return OK;
 }
 
+static struct request names_of(const struct flow *f)
+{
+	struct request names = {.enrolee_id = f->enrolee_id,
+		.est_label = f->label,
+		.kind = f->reenrol ? REQUEST_REENROL : REQUEST_ENROL};
+
+	memcpy(names.csr_sha256, f->csr_sha256, SHA256_SIZE);
+	return names;
+}
+
+static enum err find_held(struct flow *f)
+{
+	const struct request names = names_of(f);
+
+	return hold_find(f->env.store, &names, clock_unix_s(f->env.clock), &f->arena, &f->held, &f->why);
+}
+
+/* The certificate of a request that was answered, for a client that lost the answer. */
+static enum err find_done(struct flow *f)
+{
+	const struct store *store = f->env.store;
+	struct issued row = {0};
+
+	if (f->held.state != REQUEST_DONE)
+		return OK;
+	TRY(store->ops->issued_find(store->self, f->held.serial, &f->arena, &row, &f->why));
+	if (row.state != ISSUED_VALID)
+		return WHY(&f->why, REQUEST_SPENT, "RFC 7030 4.2.3", "request %s: its certificate was revoked", f->held.id);
+	f->cert = row.der;
+	return OK;
+}
+
+/* RFC 7030 4.2.3: a person decides first; what was decided stays decided. */
+static enum err find_decision(struct flow *f, const struct est_label *label)
+{
+	bool wanted = hold_wanted(label, names_of(f).kind);
+
+	if (f->held.state == REQUEST_DENIED)
+		return hold_answer(&f->held, &f->why);
+	f->waits = wanted && (f->held.state == 0 || f->held.state == REQUEST_WAITING);
+	return OK;
+}
+
 static enum err prepare(struct flow *f, const struct enrol_ask *ask)
 {
 	struct csr csr = {0};
@@ -197,11 +270,15 @@ static enum err prepare(struct flow *f, const struct enrol_ask *ask)
 	TRY(csr_parse(der, &csr, &f->why));
 	digest_sha256(der, f->csr_sha256);
 	digest_sha256(csr.spki, f->spki_sha256);
+	TRY(find_held(f));
 	TRY(check_challenge(f, ask, &csr));
-	TRY(find_repeat(f));
+	TRY(find_done(f));
+	if (f->cert.n == 0)
+		TRY(find_repeat(f));
 	if (f->cert.n)
 		return OK;
-	return (ask->reenrol ? policy_reenrol : policy_enrol)(
+	TRY(find_decision(f, ask->label));
+	return (f->reenrol ? policy_reenrol : policy_enrol)(
 		ask->client, ask->label, &csr, &f->arena, &f->order, &f->why);
 }
 
@@ -213,9 +290,13 @@ static enum err audit_issued(struct flow *f, const struct issue_result *result, 
 
 	hex_text(result->serial, result->serial_n, serial);
 	date_text(result->not_after_s, until);
-	snprintf(detail, sizeof(detail), "%s, profile %s, label '%s', until %s%s%s",
+	int n = snprintf(detail, sizeof(detail), "%s, profile %s, label '%s', until %s%s%s",
 		f->reenrol ? "re-enrolment" : "enrolment", f->order.profile, f->label, until,
 		f->ra.enrolee_id ? ", asked for by registration authority " : "", f->ra.enrolee_id ? f->ra.enrolee_id : "");
+	if (f->late_s)
+		n += snprintf(detail + n, sizeof(detail) - (size_t)n, ", %lld s late", (long long)f->late_s);
+	if (f->held.state == REQUEST_APPROVED)
+		snprintf(detail + n, sizeof(detail) - (size_t)n, ", request %s approved by %s", f->held.id, f->held.decided_by);
 	const struct audit_event event = {.what = "certificate.issued",
 		.enrolee_id = f->enrolee_id,
 		.peer = f->address,
@@ -223,6 +304,19 @@ static enum err audit_issued(struct flow *f, const struct issue_result *result, 
 		.serial = serial,
 		.detail = detail};
 	return audit_write(f->env.store, &event, now_s, &f->why);
+}
+
+static enum err write_done(struct flow *f, struct span serial)
+{
+	const struct store *store = f->env.store;
+
+	if (!f->held.state)
+		return OK;
+	enum err err = store->ops->request_done(store->self, f->held.id, serial, &f->why);
+	if (err != ERR_NOT_FOUND)
+		return err;
+	why_clear(&f->why); /* its time was over while the certificate was being made */
+	return OK;
 }
 
 static enum err write_issued(struct flow *f, const struct issue_result *result)
@@ -248,15 +342,20 @@ static enum err write_issued(struct flow *f, const struct issue_result *result)
 	if (f->ra.enrolee_id)
 		TRY(client_check_standing(f->env.store, &f->ra, now_s, &f->why));
 	TRY(store->ops->issued_add(store->self, &row, &f->why));
+	TRY(write_done(f, row.serial));
 	TRY(audit_issued(f, result, now_s));
 	return keep_span(f, result->der, &f->cert);
 }
 
-/* The row is there already: by a twin with the same challenge, or a serial number came twice. */
+/* The row is there already: by a twin with the same challenge or request, or a serial number came twice. */
 static void resolve_conflict(struct flow *f)
 {
 	why_clear(&f->why);
-	enum err err = find_repeat(f);
+	enum err err = f->held.state ? find_held(f) : OK;
+	if (err == OK)
+		err = find_done(f);
+	if (err == OK && f->cert.n == 0)
+		err = find_repeat(f);
 	if (err != OK) {
 		fail(f, err);
 	} else if (f->cert.n) {
@@ -299,6 +398,46 @@ static void order_certificate(struct flow *f)
 	f->env.issuer->issue(f->env.issuer->self, &f->order, on_issued, f);
 }
 
+static enum err write_held(struct flow *f)
+{
+	struct request r = names_of(f);
+	int64_t now_s = clock_unix_s(f->env.clock);
+
+	r.csr = f->order.csr;
+	r.nonce = f->nonce;
+	r.created_s = now_s;
+	r.expires_s = now_s + f->hold_ttl_s;
+	TRY(client_check_standing(f->env.store, &f->standing, now_s, &f->why));
+	TRY(hold_add(f->env.store, &r, f->address, f->held_id, &f->why));
+	r.id = f->held_id;
+	r.state = REQUEST_WAITING;
+	f->held = r;
+	return OK;
+}
+
+/* Nobody is told to wait for what a crash could forget. */
+static enum err hold(struct flow *f)
+{
+	if (f->held.state)
+		return OK;
+	TRY(batch_enter(f->env.batch, &f->why));
+	enum err err = write_held(f);
+	enum err left = batch_leave(f->env.batch, err == OK, &f->why);
+	return err != OK ? err : left;
+}
+
+static void let_wait(struct flow *f)
+{
+	enum err err = hold(f);
+
+	if (err != OK) {
+		fail(f, err);
+		return;
+	}
+	f->err = hold_answer(&f->held, &f->why);
+	answer(f);
+}
+
 void enrol_certificate(const struct enrol_env *env, const struct enrol_ask *ask, enrol_done done, void *arg)
 {
 	struct flow *f = flow_new(env, done, arg);
@@ -310,6 +449,8 @@ void enrol_certificate(const struct enrol_env *env, const struct enrol_ask *ask,
 		fail(f, err);
 	else if (f->cert.n)
 		answer(f);
+	else if (f->waits)
+		let_wait(f);
 	else
 		order_certificate(f);
 }

@@ -225,11 +225,12 @@ static enum err find_own(struct store *store, struct arena *arena, struct client
 	return store->ops->enrolee_find(store->self, out->current.enrolee_id, arena, &out->enrolee, why);
 }
 
-static enum err check_dates(const struct cert *leaf, int64_t now_s, struct why *why)
+/* window_s: after the end; before the beginning there is none. */
+static enum err check_dates(const struct cert *leaf, int64_t now_s, int64_t window_s, struct why *why)
 {
 	char from[DATE_TEXT_SIZE], to[DATE_TEXT_SIZE], now[DATE_TEXT_SIZE];
 
-	if (now_s >= leaf->not_before_s && now_s <= leaf->not_after_s)
+	if (now_s >= leaf->not_before_s && (now_s <= leaf->not_after_s || now_s - leaf->not_after_s <= window_s))
 		return OK;
 	date_text(leaf->not_before_s, from);
 	date_text(leaf->not_after_s, to);
@@ -266,7 +267,8 @@ enum err client_find(struct store *store, const struct client_facts *facts, int6
 	if (facts->trust == CLIENT_ANONYMOUS || facts->leaf.n == 0)
 		return WHY(why, CLIENT_ANONYMOUS, "RFC 7030 3.3.2", "TLS client certificate or PSK: want one, have none");
 	TRY(cert_parse(facts->leaf, &out->leaf, why));
-	TRY(check_dates(&out->leaf, now_s, why));
+	TRY(check_dates(&out->leaf, now_s, facts->trust == CLIENT_OWN ? facts->expired_s : 0, why));
+	out->late_s = now_s > out->leaf.not_after_s ? now_s - out->leaf.not_after_s : 0;
 	switch (facts->trust) {
 	case CLIENT_OWN:
 		TRY(find_own(store, arena, out, why));

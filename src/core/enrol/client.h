@@ -18,6 +18,7 @@ struct client_facts {
 	struct span leaf;
 	const uint8_t *anchor; /* 32 octets; all zero without a verified chain */
 	struct span identity;  /* psk_identity as shown; empty unless CLIENT_PSK */
+	int64_t expired_s;     /* a MEF-provisioned certificate may have ended so long ago; for its renewal only */
 };
 
 struct client {
@@ -27,6 +28,7 @@ struct client {
 	bool self_named;      /* a raw key: nobody vouches for the names in its leaf */
 	bool provisioned;     /* by its current MEF-provisioned certificate, not by a bootstrap credential */
 	struct issued current; /* the issued row of that certificate, when provisioned */
+	int64_t late_s;       /* since the end of that certificate; 0: it is valid */
 	uint8_t identity[32]; /* SHA-256 of the authenticated identity: enrolee id and leaf, or key id */
 };
 

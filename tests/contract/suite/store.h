@@ -153,6 +153,7 @@ struct store_tests {
 extern const struct store_tests store_enrolee_suite;
 extern const struct store_tests store_issued_suite;
 extern const struct store_tests store_record_suite;
+extern const struct store_tests store_request_suite;
 extern const struct store_tests store_symkey_suite;
 extern const struct store_tests store_token_suite;
 extern const struct store_tests store_transaction_suite;
