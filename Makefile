@@ -14,7 +14,7 @@ help:
 	@echo "  make fuzz    FUZZ_SECONDS=$(FUZZ_SECONDS) for each parser, new inputs kept in build/fuzz/found"
 	@echo "  make tidy    clang-tidy, cppcheck and gcc -fanalyzer over src/"
 	@echo "  make cov     line coverage of the tests by folder and file"
-	@echo "  make docs    renew docs/errors.md and docs/conformance.md, build the man pages"
+	@echo "  make docs    renew docs/errors.md, docs/conformance.md and docs/man, build the man pages"
 	@echo "  make clean   remove build/"
 
 demo:

@@ -25,3 +25,17 @@ install(CODE "
 	file(WRITE \"${PROJECT_BINARY_DIR}/dist/openmef.service\" \"\${unit}\")")
 install(FILES ${PROJECT_BINARY_DIR}/dist/openmef.service DESTINATION lib/systemd/system)
 install(FILES dist/openmef.sysusers DESTINATION lib/sysusers.d RENAME openmef.conf)
+
+# libenrolee. The .pc file names the prefix that is installed to, also with `cmake --install --prefix`.
+install(TARGETS enrolee_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${PROJECT_BINARY_DIR}/src/libenrolee.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES src/lib/enrolee.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(CODE "
+	set(prefix \"\${CMAKE_INSTALL_PREFIX}\")
+	set(libdir ${CMAKE_INSTALL_LIBDIR})
+	set(includedir ${CMAKE_INSTALL_INCLUDEDIR})
+	set(version ${PROJECT_VERSION})
+	configure_file(\"${PROJECT_SOURCE_DIR}/dist/enrolee.pc.in\" \"${PROJECT_BINARY_DIR}/dist/enrolee.pc\" @ONLY)")
+install(FILES ${PROJECT_BINARY_DIR}/dist/enrolee.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+file(GLOB library_pages CONFIGURE_DEPENDS docs/man/*.3)
+install(FILES ${library_pages} DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)

@@ -7,7 +7,7 @@ set -euo pipefail
 
 build="gcc libc6-dev make cmake ninja-build pkg-config libssl-dev libevent-dev libsqlite3-dev
 	libcurl4-openssl-dev libjansson-dev libxml2-dev libutf8proc-dev libinih-dev libseccomp-dev libcmocka-dev openssl"
-check="clang libclang-rt-14-dev llvm python3 curl sqlite3 gnutls-bin strongswan-pki
+check="clang g++ libclang-rt-14-dev llvm python3 curl sqlite3 gnutls-bin strongswan-pki
 	libstrongswan-standard-plugins groff-base binutils
 	procps haproxy"
 tidy="clang-tidy clang-format cppcheck python3"

@@ -1,4 +1,4 @@
-#include "pki/key.h"
+#include "pki/key_inner.h"
 
 #include "base/base64.h"
 #include "base/mem.h"
@@ -19,11 +19,6 @@ enum {
 	P256_OCTETS = 32,
 	P384_OCTETS = 48,
 	RSA_OCTETS_MAX = 512,
-};
-
-struct key {
-	EVP_PKEY *pkey;
-	enum key_spec spec;
 };
 
 static void bn_cleanup(BIGNUM **bn)

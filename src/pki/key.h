@@ -54,6 +54,14 @@ void key_ni_text(struct span spki, char out[KEY_NI_SIZE]);
 /* True when the private key belongs to that SPKI. */
 bool key_matches_spki(const struct key *k, struct span spki);
 
+/*
+ * A private key that is elsewhere, as in hardware: its public part (as key_parse_spki), and who signs a digest of
+ * SHA-256, for P-384 of SHA-384. sig: ECDSA as DER, or RSA PKCS#1 v1.5; *sig_n: room, then length.
+ * Such a key signs (signed_write) and can do nothing else.
+ */
+typedef enum err (*key_sign)(void *arg, struct span digest, uint8_t *sig, size_t *sig_n, struct why *why);
+MUST_CHECK enum err key_new_remote(struct span spki, key_sign sign, void *arg, struct key **out, struct why *why);
+
 /* For pki's own files and net glue only: struct evp_pkey_st *, borrowed. */
 void *key_native(const struct key *k);
 /* Takes ownership of an EVP_PKEY. NULL without memory (then the EVP_PKEY is freed). */

@@ -2,6 +2,7 @@
 
 #include "pki/der.h"
 #include "pki/der_nest.h"
+#include "pki/key_inner.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -42,11 +43,28 @@ static void md_ctx_cleanup(EVP_MD_CTX **ctx)
 	EVP_MD_CTX_free(*ctx);
 }
 
+/* Whoever holds the key may err: what does not verify is not sent. */
+static enum err sign_remote(struct span tbs, const struct key *k, const EVP_MD *md, uint8_t *sig, size_t *sig_n,
+	struct why *why)
+{
+	uint8_t digest[EVP_MAX_MD_SIZE];
+	unsigned int digest_n = 0;
+	struct span alg = {0};
+
+	if (EVP_Digest(tbs.p, tbs.n, digest, &digest_n, md, NULL) != 1)
+		return WHY(why, SIGNATURE_MAKE, "", "digest of what is signed");
+	TRY(key_sign_remote(k, span_of(digest, digest_n), sig, sig_n, why));
+	TRY(signature_alg(k, &alg, why));
+	return signature_check(k, alg, tbs, span_of(sig, *sig_n <= SIGNATURE_MAX ? *sig_n : 0), why);
+}
+
 static enum err sign(struct span tbs, const struct key *k, uint8_t *sig, size_t *sig_n, struct why *why)
 {
 	EVP_MD_CTX *ctx __attribute__((cleanup(md_ctx_cleanup))) = EVP_MD_CTX_new();
 	const EVP_MD *md = key_spec_of(k) == KEY_P384 ? EVP_sha384() : EVP_sha256();
 
+	if (key_is_remote(k))
+		return sign_remote(tbs, k, md, sig, sig_n, why);
 	if (!ctx)
 		return WHY(why, NOMEM, "", "signing context");
 	if (EVP_DigestSignInit(ctx, NULL, md, NULL, key_native(k)) != 1

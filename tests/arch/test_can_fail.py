@@ -85,6 +85,8 @@ FAULTS = [
 	("codes", append("src/base/codes/base.def", 'CODE(PLANTED, 1099, ERR_BUG, "Title.", "Do.")\n'), "want a title"),
 	("generated", append("docs/errors.md", "by hand\n"), "docs/errors.md: not current"),
 	("generated", append("docs/conformance.md", "by hand\n"), "docs/conformance.md: not current"),
+	("generated", append("docs/man/enrolee.3", "by hand\n"), "docs/man/enrolee.3: not current"),
+	("generated", replace("src/lib/enrolee.h", "/* One device. */", "/* One gadget. */"), "docs/man/enrolee.3: not current"),
 ]
 
 IMPURE = [
@@ -121,7 +123,7 @@ def try_sources(root, build, faults):
 	with tempfile.TemporaryDirectory() as folder:
 		clean = pathlib.Path(folder) / "clean"
 		copy(root, clean)
-		for script in ("errors.py", "conformance.py"):
+		for script in ("errors.py", "conformance.py", "man3.py"):
 			subprocess.run([sys.executable, "-B", str(clean / "scripts" / script), str(clean)], check=False, capture_output=True)
 		before = {check: run(check, build, clean)[1] for check in {f[0] for f in FAULTS}}
 		for number, (check, plant, said) in enumerate(FAULTS):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs/errors.md and docs/conformance.md say what the source says."""
+"""docs/errors.md, docs/conformance.md and the pages of docs/man say what the source says."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import _arch
 def main():
 	_, root = _arch.arguments()
 	faults = []
-	for script in ("errors.py", "conformance.py"):
+	for script in ("errors.py", "conformance.py", "man3.py"):
 		run = subprocess.run([sys.executable, "-B", str(_arch.HERE.parent.parent / "scripts" / script), "--check", str(root)],
 			capture_output=True, text=True, check=False)
 		if run.returncode:

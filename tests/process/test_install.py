@@ -22,7 +22,12 @@ WANT = {
 	"share/man/man5/openmef.conf.5": 0o644,
 	"lib/systemd/system/openmef.service": 0o644,
 	"lib/sysusers.d/openmef.conf": 0o644,
+	"include/enrolee.h": 0o644,
 }
+# below the folder of libraries, whose name is the system's affair
+LIBRARY = {"libenrolee.so": 0o644, "libenrolee.so.0": 0o644, "libenrolee.so.0.1.0": 0o644, "libenrolee.a": 0o644,
+	"pkgconfig/enrolee.pc": 0o644}
+PAGES = [page.name for page in (pathlib.Path(__file__).resolve().parent.parent.parent / "docs/man").glob("*.3")]
 
 
 def main():
@@ -32,7 +37,12 @@ def main():
 		check(done.returncode == 0, f"cmake --install: {done.stdout}{done.stderr}")
 		top = pathlib.Path(scratch + PREFIX)
 		have = {str(p.relative_to(top)): p.stat().st_mode & 0o777 for p in top.rglob("*") if p.is_file()}
-		check(have == WANT, f"installed: {have}")
+		libdir = next(name for name in have if name.endswith("/libenrolee.a")).rsplit("/", 1)[0]
+		want = WANT | {f"{libdir}/{name}": mode for name, mode in LIBRARY.items()}
+		want |= {f"share/man/man3/{page}": 0o644 for page in PAGES}
+		check(len(PAGES) >= 6 and have == want, f"installed: {set(have.items()) ^ set(want.items())}")
+		module = (top / libdir / "pkgconfig/enrolee.pc").read_text()
+		check(f"prefix={PREFIX}\n" in module and "@" not in module, f"enrolee.pc: {module}")
 		for program in ("openmef", "enrolee"):
 			check(run(top / "bin" / program, "--version").startswith(f"{program} "), f"{program} --version")
 			page = (top / f"share/man/man1/{program}.1").read_text()
