@@ -38,7 +38,9 @@ struct bind_env {
 	void (*fault)(void *arg, const struct why *why);
 	/* Told of each enrolment refused to somebody whom the registry does not know. NULL: nobody. */
 	void (*stranger)(void *arg, const char *address, const struct why *why);
-	void *told_arg; /* of both */
+	/* Told of each revocation that a client asked for, once it is on disk: a CRL is due. NULL: nobody. */
+	void (*revoked)(void *arg);
+	void *told_arg; /* of all of them */
 };
 
 typedef void (*bind_done)(void *arg, const struct reply *reply);

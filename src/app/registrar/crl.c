@@ -92,6 +92,15 @@ void crl_look(struct registrar *r)
 	crl_publish(due, now_s, on_published, r);
 }
 
+void crl_due_now(void *arg)
+{
+	struct registrar *r = arg;
+
+	/* told within a commit, where no list may begin */
+	if (r->crl_timer && !r->stopping)
+		loop_timer_set(r->crl_timer, 0);
+}
+
 static void on_time(void *arg)
 {
 	crl_look(arg);

@@ -290,6 +290,7 @@ static struct bind_env env_of(struct registrar *r, const struct conf *conf)
 		.cas_n = conf->ca_other_cert[0] ? 2 : 1,
 		.fault = on_fault,
 		.stranger = on_stranger,
+		.revoked = crl_due_now,
 		.told_arg = r,
 	};
 }

@@ -68,6 +68,7 @@ void registrar_rest(struct registrar *r);      /* ends the loop when it is told 
 /* crl.c: publication when it is due, and after every change. */
 MUST_CHECK enum err crl_start(struct registrar *r, const struct conf *conf, struct why *why);
 void crl_look(struct registrar *r);
+void crl_due_now(void *registrar); /* at the next turn of the loop */
 
 /* keys.c: symmetric keys whose time is over are erased, at the start and once a minute. */
 MUST_CHECK enum err keys_start(struct registrar *r, struct why *why);
