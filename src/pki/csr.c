@@ -228,6 +228,7 @@ static enum err parse_info(struct span info, struct csr *out, struct why *why)
 	if (!is_spki(out->spki))
 		return malformed("RFC 5280 4.1.2.7", "subjectPKInfo", why);
 	out->key_spec = key_spec_of_spki(out->spki);
+	out->attributes = attributes.body;
 	return parse_attributes(attributes.body, out, why);
 }
 

@@ -25,6 +25,7 @@ struct csr {
 	uint16_t key_usage;
 	struct eku_list ekus;
 	bool asks_ca; /* basicConstraints with cA TRUE */
+	struct span attributes; /* contents of the SET OF Attribute, each well-formed */
 	size_t unknown_attrs; /* attributes that we do not read; extensions of that sort are left alone */
 	struct span sig_alg;   /* DER AlgorithmIdentifier */
 	struct span signature; /* octets */
@@ -45,6 +46,7 @@ struct csr_plan {
 	struct span sans;      /* DER GeneralNames; empty for none */
 	const struct eku_list *ekus; /* NULL for none */
 	bool digital_signature; /* ask for keyUsage digitalSignature */
+	struct span attributes; /* further attributes, DER one behind the other; empty for none */
 };
 /* Appends the signed request. out is as it was when anything fails. ERR_SYNTAX for a value that a request cannot hold. */
 MUST_CHECK enum err csr_write(const struct csr_plan *plan, const struct key *key, struct buf *out, struct why *why);

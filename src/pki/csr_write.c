@@ -102,6 +102,7 @@ enum err csr_write(const struct csr_plan *plan, const struct key *key, struct bu
 		put_challenge(&info, plan->challenge);
 	if (plan->sans.n || plan->digital_signature || (plan->ekus && plan->ekus->n))
 		put_extensions(&info, plan);
+	buf_put_span(&info, plan->attributes);
 	der_close(&info, attributes);
 	der_close(&info, whole);
 	TRY(buf_check(&info, "certificate request", why));

@@ -26,6 +26,8 @@ struct flow {
 	int64_t hold_ttl_s;
 	struct request held; /* state 0: it was not */
 	char held_id[REQUEST_ID_SIZE];
+	struct enrol_key_maker maker; /* make NULL: the client made its key */
+	bool key_made;
 	struct standing standing; /* of the credential that authenticated it */
 	struct standing ra;       /* of the RA that asks on its behalf; enrolee_id NULL: it asks itself */
 	struct span nonce;
@@ -159,6 +161,8 @@ static enum err keep_ask(struct flow *f, const struct enrol_ask *ask)
 	f->reenrol = is_reenrol(ask);
 	f->late_s = client->late_s;
 	f->hold_ttl_s = ask->label->hold_ttl_s;
+	if (ask->maker)
+		f->maker = *ask->maker;
 	if (ask->ra)
 		TRY(keep_standing(f, ask->ra, &f->ra));
 	TRY(keep_text(f, client->enrolee.id, &f->enrolee_id));
@@ -191,6 +195,13 @@ static enum err check_challenge(struct flow *f, const struct enrol_ask *ask, con
 	return OK;
 }
 
+/* A key that the MEF made was given away once and is kept nowhere: docs/decisions/0016. */
+static enum err key_is_gone(struct flow *f, const char *what)
+{
+	return WHY(&f->why, CHALLENGE_SPENT, "RFC 7030 4.4",
+		"%s: want an unused one, have one spent; a made key is not kept to be sent again", what);
+}
+
 /*
  * One challenge yields one certificate. A client that lost our answer asks again with the same bytes
  * and gets the same answer; f->cert is empty when the challenge is still good.
@@ -208,6 +219,8 @@ static enum err find_repeat(struct flow *f)
 		return OK;
 	}
 	TRY(err);
+	if (f->maker.make)
+		return key_is_gone(f, "challengePassword");
 	bool same = memcmp(row.csr_sha256, f->csr_sha256, SHA256_SIZE) == 0
 		&& strcmp(row.enrolee_id, f->enrolee_id) == 0;
 	if (!same || row.state != ISSUED_VALID)
@@ -242,6 +255,8 @@ static enum err find_done(struct flow *f)
 
 	if (f->held.state != REQUEST_DONE)
 		return OK;
+	if (f->maker.make)
+		return key_is_gone(f, "request");
 	TRY(store->ops->issued_find(store->self, f->held.serial, &f->arena, &row, &f->why));
 	if (row.state != ISSUED_VALID)
 		return WHY(&f->why, REQUEST_SPENT, "RFC 7030 4.2.3", "request %s: its certificate was revoked", f->held.id);
@@ -260,6 +275,14 @@ static enum err find_decision(struct flow *f, const struct est_label *label)
 	return OK;
 }
 
+/* What was asked for one way was not asked for the other way. */
+static void digest_request(struct flow *f, struct span der)
+{
+	const struct span parts[] = {span_text(f->maker.make ? "serverkeygen" : ""), der};
+
+	digest_sha256_parts(parts, 2, f->csr_sha256);
+}
+
 static enum err prepare(struct flow *f, const struct enrol_ask *ask)
 {
 	struct csr csr = {0};
@@ -268,8 +291,12 @@ static enum err prepare(struct flow *f, const struct enrol_ask *ask)
 	TRY(keep_ask(f, ask));
 	TRY(ask->csr.n <= CSR_DER_MAX ? keep_span(f, ask->csr, &der) : csr_parse(ask->csr, &csr, &f->why));
 	TRY(csr_parse(der, &csr, &f->why));
-	digest_sha256(der, f->csr_sha256);
+	digest_request(f, der);
 	digest_sha256(csr.spki, f->spki_sha256);
+	if (f->maker.make) { /* RFC 7030 4.4.1: the request's public key and signature are ignored */
+		csr.key_spec = f->maker.spec;
+		csr.spki = (struct span){0};
+	}
 	TRY(find_held(f));
 	TRY(check_challenge(f, ask, &csr));
 	TRY(find_done(f));
@@ -291,7 +318,7 @@ static enum err audit_issued(struct flow *f, const struct issue_result *result, 
 	hex_text(result->serial, result->serial_n, serial);
 	date_text(result->not_after_s, until);
 	int n = snprintf(detail, sizeof(detail), "%s, profile %s, label '%s', until %s%s%s",
-		f->reenrol ? "re-enrolment" : "enrolment", f->order.profile, f->label, until,
+		f->reenrol ? "re-enrolment" : f->maker.make ? "enrolment with a key made here" : "enrolment", f->order.profile, f->label, until,
 		f->ra.enrolee_id ? ", asked for by registration authority " : "", f->ra.enrolee_id ? f->ra.enrolee_id : "");
 	if (f->late_s)
 		n += snprintf(detail + n, sizeof(detail) - (size_t)n, ", %lld s late", (long long)f->late_s);
@@ -393,8 +420,37 @@ static void on_issued(void *arg, enum err err, const struct issue_result *result
 		fail(f, err);
 }
 
+static enum err take_made_key(struct flow *f, struct span csr)
+{
+	struct csr view = {0};
+
+	TRY(keep_span(f, csr, &f->order.csr));
+	TRY(csr_parse(f->order.csr, &view, &f->why));
+	digest_sha256(view.spki, f->spki_sha256);
+	f->key_made = true;
+	return OK;
+}
+
+static void on_key_made(void *arg, enum err err, struct span csr, const struct why *why)
+{
+	struct flow *f = arg;
+
+	if (err != OK)
+		f->why = *why;
+	else
+		err = take_made_key(f, csr);
+	if (err != OK)
+		fail(f, err);
+	else
+		order_certificate(f);
+}
+
 static void order_certificate(struct flow *f)
 {
+	if (f->maker.make && !f->key_made) {
+		f->maker.make(f->maker.arg, &f->order, on_key_made, f);
+		return;
+	}
 	f->env.issuer->issue(f->env.issuer->self, &f->order, on_issued, f);
 }
 

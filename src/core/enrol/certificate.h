@@ -15,8 +15,21 @@ struct enrol_env {
 	struct clock *clock;
 };
 
+/* flow: what make was given. csr: DER PKCS#10 by the made key, copied. */
+typedef void (*enrol_key_made)(void *flow, enum err err, struct span csr, const struct why *why);
+/*
+ * RFC 7030 4.4: a key that the MEF makes, once all checks are passed; its request is certified in place of the
+ * client's, of whose key nothing counts. make runs at most once and then calls made exactly once.
+ */
+struct enrol_key_maker {
+	enum key_spec spec; /* that it will make, for the policy */
+	void (*make)(void *arg, const struct issue_order *order, enrol_key_made made, void *flow);
+	void *arg;
+};
+
 struct enrol_ask {
 	const struct client *client;  /* from client_find; like all here, borrowed until enrol_certificate returns */
+	const struct enrol_key_maker *maker; /* copied; NULL: the key is the client's. Not for re-enrolment */
 	const struct client *ra;      /* who asks on its behalf (behalf.h): no challenge is required then; NULL: nobody */
 	const char *address;          /* of the peer, for the audit log */
 	const struct est_label *label;
