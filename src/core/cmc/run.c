@@ -186,7 +186,7 @@ static void on_enrolled(void *arg, enum err err, struct span cert, const struct 
 }
 
 /*
- * RFC 7030 4.3 knows one operation for both: a request with the subject of the certificate that signed renews it. What
+ * RFC 7030 4.3: one operation for both: a request with the subject of the certificate that signed renews it. What
  * an RA asks for others is an enrolment each time.
  */
 static bool is_renewal(const struct client *signer, struct span csr_der)

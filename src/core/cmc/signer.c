@@ -29,7 +29,7 @@ enum err signer_find(struct job *j, const struct client *tls, struct span cert, 
 	return OK;
 }
 
-/* RFC 5272 section 7: the RA answers for its clients; one that this MEF has revoked it cannot answer for. */
+/* RFC 5272 7: the RA answers for its clients; one that this MEF has revoked it cannot answer for. */
 static enum err check_known(struct job *j, struct span cert_der, struct why *why)
 {
 	const struct store *store = j->env.enrol.store;

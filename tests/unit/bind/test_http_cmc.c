@@ -454,7 +454,7 @@ static void an_ra_acts_for_others_where_the_label_says_so(void **state)
 	expect_audit(m, "superseded");
 }
 
-/* RFC 5272 section 7: an RA passes on what its clients signed */
+/* RFC 5272 7: an RA passes on what its clients signed */
 static void an_ra_passes_messages_on(void **state)
 {
 	struct mef_site *m = *state;
