@@ -39,10 +39,8 @@ static const struct step steps[] = {
 	[STATE_FAILED] = {AGENT_FAILED, NULL, NULL, NULL, "failed", NULL, STATE_FAILED},
 };
 
-/* "https://mef.example.com:8443" gets the well-known path; a final slash goes. */
-static enum err set_base(struct agent *a, const char *given, struct why *why)
+enum err agent_base_write(const char *given, struct buf *out, struct why *why)
 {
-	OWNED_BUF struct buf text = BUF(CALL_PATH_MAX);
 	struct span all = span_text(given);
 	struct uri uri = {0};
 
@@ -53,10 +51,17 @@ static enum err set_base(struct agent *a, const char *given, struct why *why)
 		return WHY(why, AGENT_URI, "RFC 7030 3.2.1", "want an https URI, have '%.*s'", SPAN_FMT(span_first(all, 80)));
 	if (uri.query.n)
 		return WHY(why, AGENT_URI, "", "want no query behind '?'");
-	buf_put_span(&text, all);
+	buf_put_span(out, all);
 	if (uri.path.n == 0)
-		buf_put_text(&text, "/.well-known/est");
-	TRY(buf_check(&text, "MEF URI", why));
+		buf_put_text(out, "/.well-known/est");
+	return buf_check(out, "MEF URI", why);
+}
+
+static enum err set_base(struct agent *a, const char *given, struct why *why)
+{
+	OWNED_BUF struct buf text = BUF(CALL_PATH_MAX);
+
+	TRY(agent_base_write(given, &text, why));
 	a->base = arena_text(&a->arena, buf_span(&text));
 	return a->base ? OK : WHY(why, NOMEM, "", "MEF URI");
 }

@@ -1,5 +1,6 @@
 #pragma once
 /* Inside of one agent run; private to agent/. */
+#include "agent/bootstrap.h"
 #include "agent/machine.h"
 #include "proto/est/attrs.h"
 
@@ -34,6 +35,7 @@ struct agent {
 	struct cert_set held;    /* anchors that the device had */
 	struct cert_set anchors; /* anchors to be installed: roots of cacerts, maybe the old ones */
 	struct cert_set inner;   /* other CA certificates of cacerts */
+	size_t strangers;        /* roots of cacerts that nobody vouched for */
 	struct buf anchors_pem;  /* anchors, to be installed */
 	struct est_attrs attrs;  /* spans in the arena */
 	struct cert current;     /* view of config.client_cert */
@@ -47,6 +49,13 @@ struct agent {
 
 /* trust.c: nothing happens when it is there already. ERR_LIMIT. */
 MUST_CHECK enum err cert_set_add(struct cert_set *set, struct span der, struct why *why);
+/* Does it bear name and key of one of them? */
+bool cert_set_has_key_of(const struct cert_set *set, struct span der);
+MUST_CHECK enum err run_make_anchors(const struct cert_set *set, struct anchors **out, struct why *why);
+/* What of the pool may stand above the leaf, by names and key identifiers, nearest first. */
+size_t run_gather_path(struct span leaf, const struct cert_set *pool, struct span path[CHAIN_MAX]);
+/* adopt.c: leaves in a->anchors those roots of cacerts that the device may take. */
+MUST_CHECK enum err run_adopt(struct agent *a, struct why *why);
 /* trust.c: cacerts into roots and others; new anchors decided (seed 001 8.3.Z.2.2 step 1). */
 MUST_CHECK enum err run_take_ca_certs(struct agent *a, const struct agent_reply *reply, struct why *why);
 /* trust.c: the reply's certificate against key, names, EKUs, dates and anchors; chain_pem filled. */

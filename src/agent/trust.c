@@ -52,7 +52,7 @@ static enum err take_ca_cert(struct agent *a, struct span der, size_t number, st
 	return cert_set_add(root ? &a->anchors : &a->inner, der, why);
 }
 
-static enum err make_anchors(const struct cert_set *set, struct anchors **out, struct why *why)
+enum err run_make_anchors(const struct cert_set *set, struct anchors **out, struct why *why)
 {
 	OWNED_BUF struct buf pem = BUF(RUN_PEM_MAX);
 
@@ -78,7 +78,7 @@ static bool certifies(struct span upper, struct span lower)
  * What of the pool may stand above the leaf, by names and key identifiers, nearest first; path validation
  * decides afterwards. A MEF's cacerts may hold more than a path may, such as those of other CAs.
  */
-static size_t gather_path(struct span leaf, const struct cert_set *pool, struct span path[CHAIN_MAX])
+size_t run_gather_path(struct span leaf, const struct cert_set *pool, struct span path[CHAIN_MAX])
 {
 	size_t n = 0;
 	bool taken[RUN_SET_MAX] = {false};
@@ -108,8 +108,8 @@ static enum err server_fits(const struct agent *a, const struct agent_reply *rep
 		return OK;
 	for (size_t i = 1; i < reply->server_certs_n; i++)
 		TRY(cert_set_add(&pool, reply->server_certs[i], why));
-	TRY(make_anchors(&a->anchors, &fresh, why));
-	size_t n = gather_path(reply->server_certs[0], &pool, path);
+	TRY(run_make_anchors(&a->anchors, &fresh, why));
+	size_t n = run_gather_path(reply->server_certs[0], &pool, path);
 	*out = chain_check(fresh, reply->server_certs[0], path, n, CHAIN_SERVER, clock_unix_s(&a->config.clock), anchor,
 		&ignored) == OK;
 	return OK;
@@ -118,7 +118,7 @@ static enum err server_fits(const struct agent *a, const struct agent_reply *rep
 /*
  * seed 001 8.3.Z.1: the MEF CA's certificates serve from now on to validate the MEF. Where its TLS
  * certificate comes from another CA, the anchors that vouched for it must stay, else the device has
- * locked itself out.
+ * locked itself out. An old anchor that cacerts no longer holds goes once the MEF does without it.
  */
 static enum err decide_anchors(struct agent *a, const struct agent_reply *reply, struct why *why)
 {
@@ -144,6 +144,7 @@ enum err run_take_ca_certs(struct agent *a, const struct agent_reply *reply, str
 		return WHY(why, AGENT_TRUST, "RFC 7030 4.1.3", "cacerts: want at least one certificate, have none");
 	for (size_t i = 0; i < n; i++)
 		TRY(take_ca_cert(a, certs[i], i + 1, why));
+	TRY(run_adopt(a, why));
 	return decide_anchors(a, reply, why);
 }
 
@@ -219,14 +220,25 @@ static enum err check_chain(struct agent *a, const struct cert_set *pool, int64_
 {
 	OWNED_ANCHORS struct anchors *anchors = NULL;
 	struct span path[CHAIN_MAX];
+	struct why cause = {0};
 	uint8_t anchor[32];
 
-	size_t n = gather_path(a->issued, pool, path);
-	TRY(make_anchors(&a->anchors, &anchors, why));
-	TRY(chain_check(anchors, a->issued, path, n, CHAIN_ANY, at_s, anchor, why));
+	size_t n = run_gather_path(a->issued, pool, path);
+	TRY(run_make_anchors(&a->anchors, &anchors, why));
+	enum err err = chain_check(anchors, a->issued, path, n, CHAIN_ANY, at_s, anchor, &cause);
+	if (err == ERR_FORBIDDEN && cause.code == CODE_CHAIN_UNKNOWN_ISSUER && a->strangers)
+		return WHY(why, AGENT_ROOT, "RFC 4210 4.4", "cacerts: want each new root certified by one that this device holds, have %zu without; %s",
+			a->strangers, cause.text);
+	if (err != OK) {
+		*why = cause;
+		return err;
+	}
 	buf_clear(&a->chain_pem);
-	for (size_t i = 0; i < n; i++)
-		TRY(cert_write_pem(path[i], &a->chain_pem, why));
+	for (size_t i = 0; i < n; i++) {
+		/* of a root that the device holds, the others need no certificate by another root from it */
+		if (!cert_set_has_key_of(&a->anchors, path[i]))
+			TRY(cert_write_pem(path[i], &a->chain_pem, why));
+	}
 	return OK;
 }
 

@@ -259,7 +259,7 @@ static enum err chain_reason(X509_STORE_CTX *ctx, int64_t now_s, struct why *why
 	}
 }
 
-enum err chain_check(const struct anchors *a, struct span leaf, const struct span *intermediates, size_t n,
+static enum err check_once(const struct anchors *a, struct span leaf, const struct span *intermediates, size_t n,
 	enum chain_use use, int64_t now_s, uint8_t anchor_out[32], struct why *why)
 {
 	struct chain c __attribute__((cleanup(chain_cleanup))) = {0};
@@ -273,4 +273,58 @@ enum err chain_check(const struct anchors *a, struct span leaf, const struct spa
 	if (!anchor || X509_digest(anchor, EVP_sha256(), anchor_out, NULL) != 1)
 		return library("the digest of the trust anchor", why);
 	return OK;
+}
+
+/* Does another of them bear its name and key? */
+static bool has_twin(const struct span *certs, size_t n, size_t at)
+{
+	struct cert one = {0};
+	struct cert other = {0};
+	struct why ignored = {0};
+
+	if (cert_parse(certs[at], &one, &ignored) != OK)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (i != at && cert_parse(certs[i], &other, &ignored) == OK && span_equal(one.subject, other.subject)
+			&& span_equal(one.spki, other.spki))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * RFC 4210 4.4: around a CA rollover one CA has several certificates, and OpenSSL follows the first that fits, never
+ * another. Where that way ends nowhere, each of the twins is left out in turn.
+ */
+static bool check_without(const struct anchors *a, struct span leaf, const struct span *intermediates, size_t n, enum chain_use use,
+	int64_t now_s, uint8_t anchor_out[32])
+{
+	for (size_t out = 0; out < n; out++) {
+		struct span fewer[CHAIN_MAX];
+		struct why ignored = {0};
+		size_t k = 0;
+		if (!has_twin(intermediates, n, out))
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			if (i != out)
+				fewer[k++] = intermediates[i];
+		}
+		if (check_once(a, leaf, fewer, k, use, now_s, anchor_out, &ignored) == OK)
+			return true;
+	}
+	return false;
+}
+
+enum err chain_check(const struct anchors *a, struct span leaf, const struct span *intermediates, size_t n,
+	enum chain_use use, int64_t now_s, uint8_t anchor_out[32], struct why *why)
+{
+	struct why first = {0};
+	enum err err = check_once(a, leaf, intermediates, n, use, now_s, anchor_out, &first);
+
+	if (err == OK)
+		return OK;
+	if (first.code == CODE_CHAIN_UNKNOWN_ISSUER && check_without(a, leaf, intermediates, n, use, now_s, anchor_out))
+		return OK;
+	*why = first;
+	return err;
 }

@@ -16,7 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from _service import Service, check, run, wait_for  # noqa: E402
 
-FILES = ["anchors.pem", "cert.pem", "chain.pem", "key.pem", "mef.uri"]
+FILES = ["anchors.pem", "anchors.txt", "cert.pem", "chain.pem", "key.pem", "mef.uri"]
 
 
 class Device:

@@ -55,9 +55,10 @@ static CURLcode arm(CURL *curl, void *ssl_ctx, void *arg)
 static void set_peer_check(struct fetch *f)
 {
 	bool certificates = !f->server.psk;
+	bool named = certificates && !f->server.provisional;
 
 	curl_easy_setopt(f->curl, CURLOPT_SSL_VERIFYPEER, certificates ? 1L : 0L);
-	curl_easy_setopt(f->curl, CURLOPT_SSL_VERIFYHOST, certificates ? 2L : 0L);
+	curl_easy_setopt(f->curl, CURLOPT_SSL_VERIFYHOST, named ? 2L : 0L);
 }
 
 /* ERR_UNSUPPORTED where libcurl uses another TLS library: then nobody would check the server as we do. */
@@ -159,9 +160,12 @@ static enum err set_up(struct fetch *f, const struct fetch_config *config, struc
 		|| !(f->curl = curl_easy_init()))
 		return WHY(why, NOMEM, "", "HTTPS client");
 	f->server = (struct fetch_server){.clock = config->clock, .der = BUF(CERTS_DER_MAX)};
+	f->server.provisional = config->provisional;
+	if (config->provisional && (config->psk_identity || config->cert_pem.n || config->key_pem.n))
+		return WHY(why, BUG, "", "a provisional connection shows no credential");
 	if (config->psk_identity)
 		TRY(set_psk(f, config, why));
-	else
+	else if (!config->provisional)
 		TRY(anchors_parse_pem(config->anchors_pem, &f->anchors, why));
 	f->server.anchors = f->anchors;
 	TRY(set_tls(f, config, why));

@@ -21,7 +21,12 @@ enum {
 };
 
 struct fetch_config {
-	struct span anchors_pem; /* may be empty with a psk */
+	struct span anchors_pem; /* may be empty with a psk, or when provisional */
+	/*
+	 * RFC 7030 4.1.1: nobody authenticates the server; a person judges what it says. Without client certificate and psk
+	 * only, so that nothing is told to whoever it is.
+	 */
+	bool provisional;
 	const char *psk_identity; /* NULL: by certificates */
 	struct secret psk;       /* 1 to SECRET_MAX octets; wiped by the caller */
 	struct span cert_pem; /* client certificate, then intermediates; empty: none */

@@ -8,6 +8,7 @@ struct fetch_psk;
 
 struct fetch_server {
 	const struct fetch_psk *psk; /* NULL: by certificates; borrowed */
+	bool provisional;        /* any server will do */
 	struct anchors *anchors; /* borrowed */
 	struct clock clock;
 	char host[FETCH_HOST_SIZE]; /* of the URL being called */

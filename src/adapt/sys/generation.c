@@ -19,10 +19,11 @@ enum { PATH_SIZE = 1024, NAME_SIZE = 32, NUMBER_MAX = 1000000000, KEY_FILE_MAX =
 #define PENDING "pending.pem"
 #define OWNED_SECRET_BUF __attribute__((cleanup(buf_fini_wipe)))
 
-enum { CERT_FILES = 5, FILES = 6, FILE_MAX = 2 * 1024 * 1024 };
+enum { CERT_FILES = 6, FILES = 7, FILE_MAX = 2 * 1024 * 1024 };
 
 static const char *const names[FILES] = {
-	GENERATION_KEY, GENERATION_CERT, GENERATION_CHAIN, GENERATION_ANCHORS, GENERATION_MEF, GENERATION_KEYS};
+	GENERATION_KEY, GENERATION_CERT, GENERATION_CHAIN, GENERATION_ANCHORS, GENERATION_MEF, GENERATION_ORIGIN,
+	GENERATION_KEYS};
 
 static bool is_secret(const char *name)
 {
@@ -179,11 +180,12 @@ static enum err write_file(const char *to, const char *name, struct span content
 
 static enum err write_certificate(const char *dir, const char *to, const struct generation *g, struct why *why)
 {
-	struct span contents[CERT_FILES] = {g->key_pem, g->cert_pem, g->chain_pem, g->anchors_pem, span_text(g->mef_uri)};
+	struct span contents[CERT_FILES] = {g->key_pem, g->cert_pem, g->chain_pem, g->anchors_pem, span_text(g->mef_uri),
+		span_text(g->anchors_origin ? g->anchors_origin : "")};
 	bool stays = g->cert_pem.n == 0 && is_there(dir, GENERATION_CERT);
 
 	for (size_t i = 0; i < CERT_FILES; i++) {
-		if (stays)
+		if (stays || (strcmp(names[i], GENERATION_ORIGIN) == 0 && contents[i].n == 0))
 			TRY(copy_file(dir, to, names[i], why));
 		else if (g->cert_pem.n || contents[i].n)
 			TRY(write_file(to, names[i], contents[i], why));

@@ -12,6 +12,7 @@
 #define GENERATION_CHAIN "chain.pem"
 #define GENERATION_ANCHORS "anchors.pem"
 #define GENERATION_MEF "mef.uri"
+#define GENERATION_ORIGIN "anchors.txt" /* for people: where the explicit anchors came from */
 #define GENERATION_KEYS "keys.json" /* agent/keys.h; mode 0600 */
 
 struct generation {
@@ -21,6 +22,7 @@ struct generation {
 	struct span anchors_pem;
 	const char *mef_uri;
 	struct span keys_json; /* empty: those in force, if any, stay */
+	const char *anchors_origin; /* NULL or "": the text in force stays */
 };
 
 /* Makes DIR (0700) when missing. ERR_SYSTEM. */

@@ -92,6 +92,7 @@ static enum err do_install(struct driving *d, const struct agent_action *action,
 		.chain_pem = action->chain_pem,
 		.anchors_pem = action->anchors_pem,
 		.mef_uri = d->ask->mef_uri,
+		.anchors_origin = d->ask->anchors_origin,
 	};
 	TRY(generation_install(d->ask->dir, &g, &d->result->generation, why));
 	agent_feed_installed(d->agent);

@@ -12,6 +12,7 @@ struct drive_ask {
 	const char *dir; /* where the generations lie */
 	const char *connect;
 	struct span anchors_pem;
+	const char *anchors_origin; /* told in the generation; NULL: as before */
 	struct span cert_pem; /* authenticates; with intermediates */
 	struct span key_pem;
 	enum key_spec key_wish;

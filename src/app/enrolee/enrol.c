@@ -2,6 +2,7 @@
 
 #include "adapt/sys/file.h"
 #include "adapt/sys/generation.h"
+#include "app/enrolee/bootstrap.h"
 #include "app/enrolee/exchange.h"
 #include "base/text.h"
 
@@ -9,13 +10,15 @@
 static enum err enrol_by_est(struct cli *cli, struct why *why)
 {
 	OWNED_GIVEN struct enrolee_given given = {0};
+	OWNED_BUF struct buf origin = BUF(ORIGIN_MAX);
 	OWNED_LOCK int lock = -1;
 	struct drive_ask ask = {.goal = AGENT_ENROL, .dir = enrolee_dir(cli), .connect = cli_value(cli, "connect"),
 		.no_wait = cli_flag(cli, "no-wait"), .tls12_only = cli_flag(cli, "tls12")};
 
 	TRY(enrolee_want(cli, "mef", &ask.mef_uri, why));
 	TRY(enrolee_key_option(cli, &ask.key_wish, why));
-	TRY(enrolee_given(cli, &given, why));
+	TRY(bootstrap_given(cli, ask.mef_uri, ask.dir, &given, &origin, why));
+	ask.anchors_origin = buf_text(&origin);
 	ask.anchors_pem = buf_span(&given.anchors);
 	ask.cert_pem = buf_span(&given.cert);
 	ask.key_pem = buf_span(&given.key);
@@ -30,7 +33,7 @@ struct inputs {
 	struct exchange_plan plan;
 	struct enrolee_given given;
 	char identity[M2M_KEYID_SIZE];
-	struct buf anchors, mef, token;
+	struct buf anchors, mef, token, origin;
 	struct agent_keys held;
 };
 
@@ -40,6 +43,7 @@ static void inputs_fini(struct inputs *in)
 	secret_wipe(&in->plan.psk);
 	buf_fini(&in->anchors);
 	buf_fini(&in->mef);
+	buf_fini(&in->origin);
 	buf_fini_wipe(&in->token);
 	agent_keys_fini(&in->held);
 }
@@ -80,7 +84,8 @@ static enum err take_kpm(const struct cli *cli, struct inputs *in, struct why *w
 static enum err take_certificate(const struct cli *cli, struct inputs *in, struct why *why)
 {
 	TRY(enrolee_want(cli, "mef", &in->plan.mef_uri, why));
-	TRY(enrolee_given(cli, &in->given, why));
+	TRY(bootstrap_given(cli, in->plan.mef_uri, in->plan.dir, &in->given, &in->origin, why));
+	in->plan.anchors_origin = buf_text(&in->origin);
 	in->plan.anchors_pem = buf_span(&in->given.anchors);
 	in->plan.cert_pem = buf_span(&in->given.cert);
 	in->plan.key_pem = buf_span(&in->given.key);
@@ -138,7 +143,7 @@ static enum err take_inputs(const struct cli *cli, struct inputs *in, struct why
 static enum err enrol_by_exchange(struct cli *cli, struct why *why)
 {
 	__attribute__((cleanup(inputs_fini))) struct inputs in = {.anchors = BUF(ENROLEE_PEM_MAX), .mef = BUF(ENROLEE_URI_MAX),
-		.token = BUF(2 * M2M_TOKEN_MAX),
+		.token = BUF(2 * M2M_TOKEN_MAX), .origin = BUF(ORIGIN_MAX),
 		.plan = {.dir = enrolee_dir(cli), .connect = cli_value(cli, "connect"), .no_wait = cli_flag(cli, "no-wait"),
 			.tls12_only = cli_flag(cli, "tls12")}};
 	OWNED_LOCK int lock = -1;
@@ -160,6 +165,8 @@ static enum err run_enrol(struct cli *cli, struct why *why)
 		return WHY(why, CLI_USAGE, "", "want either --psk or --again");
 	if (by_key && (cli_flag(cli, "cert") || cli_flag(cli, "key")))
 		return WHY(why, CLI_USAGE, "", "want either a key (--psk, --again) or a certificate (--cert, --key)");
+	if (by_key && (cli_flag(cli, "implicit-anchors") || cli_flag(cli, "root-fingerprint")))
+		return WHY(why, CLI_USAGE, "", "--implicit-anchors, --root-fingerprint: with a certificate only; a key authenticates the MEF by itself");
 	return by_key || cli_flag(cli, "exchange") ? enrol_by_exchange(cli, why) : enrol_by_est(cli, why);
 }
 
@@ -167,7 +174,9 @@ static const struct cli_option enrol_options[] = {
 	{"mef", "URI", "The MEF: https://FQDN[:PORT], for EST alone with /.well-known/est/LABEL."},
 	{"cert", "FILE", "Certificate that the device has: the factory's, then its intermediates, PEM."},
 	{"key", "FILE", "Its private key, PEM, readable by the owner only."},
-	{"anchors", "FILE", "Trust anchors for the MEF's certificate, PEM; no others are trusted."},
+	{"anchors", "FILE", "Explicit trust anchors for the MEF's certificate, PEM; no others are trusted."},
+	{"implicit-anchors", "FILE|system", "Instead: anchors that authenticate the MEF once, while the explicit ones are fetched; system: those of this machine."},
+	{"root-fingerprint", "SHA256", "Instead: fetch the anchors from anybody and take the root that has this SHA-256, as `openmef init` printed it."},
 	{"psk", "FILE", "Pre-provisioned key Kpm instead of a certificate: hexadecimal digits, or KPMID:DIGITS; - is standard input."},
 	{"psk-id", "KPMID", "Its identifier, NAME@MEF-FQDN, where the file holds none."},
 	{"exchange", NULL, "Run the enrolment exchange with a certificate too: symmetric keys, MAFs, authorised pairs."},

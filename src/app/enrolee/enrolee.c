@@ -47,19 +47,25 @@ void enrolee_given_fini(struct enrolee_given *g)
 	buf_fini_wipe(&g->key);
 }
 
-enum err enrolee_given(const struct cli *cli, struct enrolee_given *g, struct why *why)
+enum err enrolee_given_pair(const struct cli *cli, struct enrolee_given *g, struct why *why)
 {
-	const char *anchors = NULL;
 	const char *cert = NULL;
 	const char *key = NULL;
 
 	*g = (struct enrolee_given){.anchors = BUF(ENROLEE_PEM_MAX), .cert = BUF(ENROLEE_PEM_MAX), .key = BUF(ENROLEE_PEM_MAX)};
-	TRY(enrolee_want(cli, "anchors", &anchors, why));
 	TRY(enrolee_want(cli, "cert", &cert, why));
 	TRY(enrolee_want(cli, "key", &key, why));
-	TRY(file_read(anchors, &g->anchors, why));
 	TRY(file_read(cert, &g->cert, why));
 	return file_read_secret(key, &g->key, why);
+}
+
+enum err enrolee_given(const struct cli *cli, struct enrolee_given *g, struct why *why)
+{
+	const char *anchors = NULL;
+
+	TRY(enrolee_given_pair(cli, g, why));
+	TRY(enrolee_want(cli, "anchors", &anchors, why));
+	return file_read(anchors, &g->anchors, why);
 }
 
 enum err enrolee_drive(const struct cli *cli, const struct drive_ask *ask, struct why *why)

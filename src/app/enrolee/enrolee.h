@@ -31,6 +31,8 @@ struct enrolee_given {
 };
 void enrolee_given_fini(struct enrolee_given *g);
 #define OWNED_GIVEN __attribute__((cleanup(enrolee_given_fini)))
+/* Without the anchors, which stay empty. */
+MUST_CHECK enum err enrolee_given_pair(const struct cli *cli, struct enrolee_given *g, struct why *why);
 MUST_CHECK enum err enrolee_given(const struct cli *cli, struct enrolee_given *g, struct why *why);
 
 extern const struct command command_enrol;

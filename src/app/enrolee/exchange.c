@@ -65,6 +65,7 @@ static void do_enrol(struct running *r, const struct agent_x_action *action)
 		.mef_uri = action->est_uri,
 		.dir = plan->dir,
 		.anchors_pem = plan->anchors_pem,
+		.anchors_origin = plan->anchors_origin,
 		.cert_pem = plan->cert_pem,
 		.key_pem = plan->key_pem,
 		.key_wish = plan->key_wish,

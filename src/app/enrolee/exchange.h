@@ -10,6 +10,7 @@ struct exchange_plan {
 	const char *psk_identity; /* KpmId or KreId; NULL: by certificate */
 	struct secret psk;
 	struct span anchors_pem;
+	const char *anchors_origin; /* as in struct drive_ask */
 	struct span cert_pem, key_pem; /* without psk_identity */
 	bool certificate, maf;         /* what the device is ready for */
 	bool has_certificate;

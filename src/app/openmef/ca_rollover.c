@@ -284,6 +284,7 @@ static void put_ca(struct json *j, const char *key, const struct rollover_ca *ca
 	json_put_text(o, "name", ca->name);
 	json_put_text(o, "certificate", ca->path);
 	json_put_int(o, "certificates", (int64_t)ca->certificates);
+	json_put_int(o, "enrolees", (int64_t)ca->enrolees);
 	json_put_date(o, "last_not_after", ca->last_s);
 	json_put(j, key, o);
 }
@@ -294,8 +295,9 @@ static void say_ca(const struct cli *cli, const char *title, const struct rollov
 
 	if (ca->last_s)
 		date_text(ca->last_s, until);
-	cli_say(cli, "  %-7s %-18s %llu certificates in use%s%s\n", title, ca->name, (unsigned long long)ca->certificates,
-		ca->last_s ? ", the last until " : "", until);
+	cli_say(cli, "  %-7s %-18s %llu certificates are good%s%s; %llu enrolees have no newer one\n", title, ca->name,
+		(unsigned long long)ca->certificates,
+		ca->last_s ? ", the last until " : "", until, (unsigned long long)ca->enrolees);
 }
 
 struct advice {
@@ -314,7 +316,8 @@ static const struct advice advices[] = {
 		"ca rollover switch"},
 	[ROLLOVER_SWITCHED] = {"The new CA issues. Certificates of the old one are accepted until they end and renew onto the new one; both "
 			       "publish their CRLs.",
-		"Safe to go on: when no certificate of the old CA is in use any more.", "ca rollover finish"},
+		"Safe to go on: when no certificate of the old CA is good any more. Once all enrolees have a newer one, finish --force "
+		"costs nothing but the revocation list of those that they no longer use.", "ca rollover finish"},
 };
 
 static bool newer(const char *a, const char *b)
@@ -419,8 +422,8 @@ static enum err check_left(const struct rollover *r, const struct verb *v, struc
 	if (ca->certificates == 0)
 		return OK;
 	date_text(ca->last_s, until);
-	return WHY(why, ROLLOVER_USED, "", "%s: want no certificate of it in use, have %llu, the last until %s", ca->name,
-		(unsigned long long)ca->certificates, until);
+	return WHY(why, ROLLOVER_USED, "", "%s: want no good certificate of it, have %llu, the last until %s; %llu enrolees have no newer one", ca->name,
+		(unsigned long long)ca->certificates, until, (unsigned long long)ca->enrolees);
 }
 
 static enum err run_verb(const struct rollover *r, const struct verb *v, bool *changed, struct why *why)

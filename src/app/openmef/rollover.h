@@ -55,6 +55,7 @@ struct rollover_ca {
 	const char *name;
 	const char *path; /* of its certificate */
 	uint64_t certificates; /* that are valid, or could still renew by a label's key `expired` */
+	uint64_t enrolees;     /* that have no newer one of another CA */
 	int64_t last_s;        /* when the last of them ends */
 };
 /* Counts for n CAs in one walk. ERR_SYSTEM for a CA certificate that cannot be read. */

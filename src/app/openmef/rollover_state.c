@@ -34,6 +34,7 @@ const char *rollover_stage_name(enum rollover_stage stage)
 }
 
 struct counting {
+	struct store *store;
 	struct rollover_ca *cas;
 	uint8_t key_ids[COUNT_CAS_MAX][20];
 	size_t n;
@@ -58,6 +59,42 @@ static enum err key_id_of(const char *path, uint8_t out[20], struct why *why)
 	return OK;
 }
 
+/* Has that enrolee a newer certificate? Of two of one CA and one second the higher number counts as such. */
+struct later {
+	const struct issued *than;
+	struct span akid;
+	bool found;
+};
+
+static bool is_above(struct span a, struct span b)
+{
+	return a.n != b.n ? a.n > b.n : memcmp(a.p, b.p, a.n) > 0;
+}
+
+static enum err look_later(void *arg, const struct issued *row, struct why *why)
+{
+	struct later *l = arg;
+	struct cert cert = {0};
+	struct why unreadable = {0};
+
+	if (row->issued_s < l->than->issued_s || span_equal(row->serial, l->than->serial)
+		|| cert_parse(row->der, &cert, &unreadable) != OK)
+		return OK;
+	l->found |= row->issued_s > l->than->issued_s || !span_equal(cert.akid, l->akid) || is_above(row->serial, l->than->serial);
+	return OK;
+}
+
+/* An enrolee has a few valid certificates; the first page holds them. */
+static enum err is_superseded(const struct counting *c, const struct issued *row, struct span akid, bool *out, struct why *why)
+{
+	const struct issued_filter filter = {.enrolee_id = row->enrolee_id, .state = ISSUED_VALID, .limit = COUNT_PAGE};
+	struct later l = {.than = row, .akid = akid};
+
+	TRY(c->store->ops->issued_list(c->store->self, &filter, look_later, &l, why));
+	*out = l.found;
+	return OK;
+}
+
 static enum err count_one(void *arg, const struct issued *row, struct why *why)
 {
 	struct counting *c = arg;
@@ -74,6 +111,9 @@ static enum err count_one(void *arg, const struct issued *row, struct why *why)
 			continue;
 		c->cas[i].certificates++;
 		c->cas[i].last_s = row->not_after_s > c->cas[i].last_s ? row->not_after_s : c->cas[i].last_s;
+		bool superseded = false;
+		TRY(is_superseded(c, row, cert.akid, &superseded, why));
+		c->cas[i].enrolees += !superseded;
 	}
 	return OK;
 }
@@ -92,7 +132,7 @@ static int64_t window_s(const struct conf *conf)
 
 enum err rollover_count(const struct rollover *r, struct rollover_ca *cas, size_t n, struct why *why)
 {
-	struct counting c = {.cas = cas, .n = n, .from_s = r->now_s - window_s(r->conf)};
+	struct counting c = {.store = r->store, .cas = cas, .n = n, .from_s = r->now_s - window_s(r->conf)};
 
 	if (n > COUNT_CAS_MAX)
 		return WHY(why, BUG, "", "CAs: want at most %d, have %zu", COUNT_CAS_MAX, n);

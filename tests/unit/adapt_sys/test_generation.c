@@ -88,7 +88,7 @@ static enum err install(const struct place *p, const char *text, unsigned int *n
 	snprintf(chain, sizeof(chain), "chain %s", text);
 	snprintf(anchors, sizeof(anchors), "anchors %s", text);
 	snprintf(uri, sizeof(uri), "uri %s", text);
-	const struct generation g = {span_text(key), span_text(cert), span_text(chain), span_text(anchors), uri, {NULL, 0}};
+	const struct generation g = {span_text(key), span_text(cert), span_text(chain), span_text(anchors), uri, {NULL, 0}, NULL};
 	return generation_install(p->dir, &g, number, why);
 }
 
