@@ -1,7 +1,7 @@
 #pragma once
 /*
  * How a child of `openmef serve` starts. The parent runs its own program again as `openmef role-front N`,
- * `role-registrar N`, `role-signer N` or `role-caller N` and leaves descriptors behind: ROLE_FD_CONTROL, a stream socket
+ * `role-registrar N`, `role-signer N`, `role-caller N` or `role-runner N` and leaves descriptors behind: ROLE_FD_CONTROL, a stream socket
  * that speaks channel_control; ROLE_FD_CONF, a sealed memory file with the configuration's text; from
  * ROLE_FD_LISTEN on the listening sockets (fronts only). A role's main loads its files, makes its loop
  * and its control, enters the sandbox, says ready, and runs until told to stop.
@@ -46,6 +46,7 @@ struct role_start {
 int front_main(const struct role_start *start);
 int registrar_main(const struct role_start *start);
 int signer_main(const struct role_start *start);
+int runner_main(const struct role_start *start);
 int caller_main(const struct role_start *start);
 
 /* The roles that a program holds: openmef/roles.c, caller/main.c. */

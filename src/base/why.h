@@ -47,6 +47,7 @@ struct why {
 	int line;
 	char clause[WHY_CLAUSE_MAX]; /* "RFC 7030 4.2.1", or "" */
 	char text[WHY_TEXT_MAX];     /* "field: want A, have B" */
+	uint32_t retry_s;            /* when to try again, where somebody said so (RFC 9110 10.2.3); 0: nobody did */
 };
 
 #define MUST_CHECK __attribute__((warn_unused_result))

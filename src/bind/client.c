@@ -1,11 +1,44 @@
 #include "bind/turn.h"
 
 #include "core/keys/psk.h"
+#include "proto/est/path.h"
 
 _Static_assert((int)CLIENT_ANONYMOUS == (int)PEER_ANONYMOUS && (int)CLIENT_OWN == (int)PEER_OWN &&
 	(int)CLIENT_THIRD_PARTY == (int)PEER_THIRD_PARTY && (int)CLIENT_RAW_KEY == (int)PEER_RAW_KEY &&
 	(int)CLIENT_PSK == (int)PEER_PSK,
 	"client_find reads the front's word");
+
+const struct label_side *turn_side(const struct turn *t)
+{
+	const struct bind_env *env = t->env;
+	struct est_path path = {0};
+	struct why none = {0};
+
+	if (env->sides && env->labels && est_path_parse(t->call->path, &path, &none) == OK) {
+		const struct est_label *label = label_find(env->labels, path.label);
+		if (label)
+			return &env->sides[label - env->labels->items];
+	}
+	return &env->side;
+}
+
+/*
+ * The front takes the anchors of all labels together. RFC 7030 3.6, TS-0003 10.1.4: a third party's certificate counts
+ * where an anchor of that place vouches for it, and nowhere else.
+ */
+static enum err check_anchor(const struct turn *t, struct why *why)
+{
+	const struct peer *peer = &t->call->peer;
+	const struct label_side *side = turn_side(t);
+
+	if (peer->trust != PEER_THIRD_PARTY)
+		return OK;
+	for (size_t i = 0; i < side->anchors_n; i++) {
+		if (memcmp(side->anchors + i * sizeof(peer->anchor), peer->anchor, sizeof(peer->anchor)) == 0)
+			return OK;
+	}
+	return WHY(why, CLIENT_ANCHOR, "RFC 7030 3.6", "client certificate: want one of a trust anchor that counts here, have another's");
+}
 
 enum err turn_client(const struct turn *t, int64_t now_s, struct arena *arena, struct client *out, struct why *why)
 {
@@ -20,6 +53,8 @@ enum err turn_client_late(const struct turn *t, int64_t now_s, int64_t expired_s
 		.trust = (int)peer->trust, .leaf = peer->leaf, .anchor = peer->anchor, .identity = peer->identity,
 		.expired_s = expired_s};
 
+	*out = (struct client){0};
+	TRY(check_anchor(t, why));
 	TRY(client_find(t->env->enrol.store, &facts, now_s, arena, out, why));
 	if (!out->key_id)
 		return OK;

@@ -27,7 +27,9 @@ void turn_est_body(const struct turn *t, const char *media_type, struct span der
 /* RFC 7030 4.1.2: anybody may ask for the CA certificates */
 static void cacerts(const struct est_turn *e)
 {
-	turn_est_body(e->turn, EST_MEDIA_CERTS, e->turn->env->ca_chain_cms, e->turn->call->user_agent);
+	struct span own = turn_side(e->turn)->cacerts_cms;
+
+	turn_est_body(e->turn, EST_MEDIA_CERTS, own.n ? own : e->turn->env->ca_chain_cms, e->turn->call->user_agent);
 }
 
 /* The label alone decides whether the session counts, when a challenge is made and when it is checked. */

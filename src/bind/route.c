@@ -108,8 +108,10 @@ void turn_fail_method(const struct turn *t, unsigned int allow, const struct why
 	snprintf(reply.media_type, sizeof(reply.media_type), "text/plain; charset=utf-8");
 	reply.body = span_of(text, n);
 	if (reply.status == 503)
-		reply.retry_after_s = BIND_RETRY_S;
+		reply.retry_after_s = why->retry_s ? why->retry_s : BIND_RETRY_S;
 	if (reply.status == 202) /* RFC 7030 4.2.3: Retry-After is mandatory with 202 */
-		reply.retry_after_s = t->pending_retry_s ? (uint32_t)t->pending_retry_s : BIND_PENDING_RETRY_S;
+		reply.retry_after_s = why->retry_s ? why->retry_s
+			: t->pending_retry_s	  ? (uint32_t)t->pending_retry_s
+						  : BIND_PENDING_RETRY_S;
 	turn_reply(t, &reply);
 }

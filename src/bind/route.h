@@ -23,6 +23,13 @@ struct bind_ca {
 
 enum { BIND_CAS_MAX = 2 };
 
+/* What a label has of its own besides its rules, made at the start from its files. */
+struct label_side {
+	const uint8_t *anchors;  /* SHA-256 of each third-party anchor that counts under it, one after the other */
+	size_t anchors_n;
+	struct span cacerts_cms;      /* certs-only CMS for cacerts; empty: ca_chain_cms */
+};
+
 struct bind_env {
 	enum bind_realm realm;
 	struct enrol_env enrol;
@@ -30,6 +37,8 @@ struct bind_env {
 	struct maf *maf;              /* BIND_MAF */
 	struct random_source random;
 	const struct label_set *labels;
+	const struct label_side *sides; /* of each of labels */
+	struct label_side side;         /* of every path that is no label's; as [mef] device_anchors says */
 	const struct secret *challenge_key;
 	struct span ca_chain_cms;   /* certs-only CMS: issuing CA first, then up to the root */
 	struct bind_ca cas[BIND_CAS_MAX]; /* the issuing CA, in a rollover also the other one */

@@ -25,6 +25,8 @@ void turn_fail(const struct turn *t, const struct why *why);
 void turn_fail_method(const struct turn *t, unsigned int allow, const struct why *why);
 /* 200 with base64 in the form that this User-Agent reads. */
 void turn_est_body(const struct turn *t, const char *media_type, struct span der, struct span user_agent);
+/* What belongs to the label of the call's path. */
+const struct label_side *turn_side(const struct turn *t);
 /* Who speaks: the peer of the call joined with the registry. The errors of client_find. */
 MUST_CHECK enum err turn_client(const struct turn *t, int64_t now_s, struct arena *arena, struct client *out, struct why *why);
 /* The same for a renewal: a certificate of ours may have ended expired_s ago. */

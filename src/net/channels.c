@@ -19,6 +19,7 @@ enum {
 	SIGNED_MAX = 96 * 1024,    /* that, two certificates of 16 KiB, a signature */
 	PSK_IDENTITY_MAX = 320, /* wire/call.h: CALL_IDENTITY_MAX */
 	PSK_KEY_MAX = 64,       /* base/secret.h: SECRET_MAX */
+	AWAY_MAX = 32 * 1024, /* a request of at most 16 KiB, four names */
 	FETCH_MAX = 2 + 2 + 320, /* a use, a KeId */
 	FETCHED_MAX = 2 + 64 + 2 + 512 + 8, /* a key, an enrolee's identifier, a lifetime */
 };
@@ -48,6 +49,12 @@ static const struct ipc_type fetch_types[] = {
 	{.type = CH_FETCH_REFUSED, .max_payload = REFUSED_MAX},
 };
 
+static const struct ipc_type away_types[] = {
+	{.type = CH_AWAY, .max_payload = AWAY_MAX},
+	{.type = CH_AWAY_CERT, .max_payload = ISSUED_MAX},
+	{.type = CH_AWAY_REFUSED, .max_payload = REFUSED_MAX},
+};
+
 static const struct ipc_type control_types[] = {
 	{.type = CH_CHANNEL, .max_payload = 1, .carries_fd = true},
 	{.type = CH_STOP},
@@ -61,6 +68,8 @@ const struct ipc_vocabulary channel_orders = {
 	"registrar-signer", order_types, sizeof(order_types) / sizeof(order_types[0])};
 const struct ipc_vocabulary channel_fetches = {
 	"registrar-caller", fetch_types, sizeof(fetch_types) / sizeof(fetch_types[0])};
+const struct ipc_vocabulary channel_away = {
+	"registrar-away", away_types, sizeof(away_types) / sizeof(away_types[0])};
 const struct ipc_vocabulary channel_control = {
 	"control", control_types, sizeof(control_types) / sizeof(control_types[0])};
 
@@ -77,6 +86,8 @@ const char *role_name(enum role r)
 		return "signer";
 	case ROLE_CALLER:
 		return "caller";
+	case ROLE_RUNNER:
+		return "runner";
 	}
 	return "unknown";
 }

@@ -155,10 +155,12 @@ static bool is_self_issued(X509 *cert)
 	return X509_NAME_cmp(X509_get_subject_name(cert), X509_get_issuer_name(cert)) == 0;
 }
 
-static bool has_issuing_ca(const STACK_OF(X509) *certs)
+/* Another CA of the list stands below it. */
+static bool is_above(X509 *root, const STACK_OF(X509) *certs)
 {
 	for (int i = 0; i < sk_X509_num(certs); i++) {
-		if (!is_self_issued(sk_X509_value(certs, i)))
+		X509 *cert = sk_X509_value(certs, i);
+		if (!is_self_issued(cert) && X509_NAME_cmp(X509_get_issuer_name(cert), X509_get_subject_name(root)) == 0)
 			return true;
 	}
 	return false;
@@ -167,10 +169,6 @@ static bool has_issuing_ca(const STACK_OF(X509) *certs)
 static enum err fill_store(X509_STORE *store, const STACK_OF(X509) *certs, bool own, struct why *why)
 {
 	X509_VERIFY_PARAM *param = X509_STORE_get0_param(store);
-	/* What the root issued directly is no certificate of this MEF, and stopping below the root saves one
-	 * signature check at every handshake. */
-	bool skip_roots = own && has_issuing_ca(certs);
-
 	X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
 	X509_VERIFY_PARAM_set_depth(param, TLS_CHAIN_MAX);
 	/* 112 bits: RSA from 2048, no SHA-1 */
@@ -181,7 +179,10 @@ static enum err fill_store(X509_STORE *store, const STACK_OF(X509) *certs, bool 
 		X509_VERIFY_PARAM_set_purpose(param, X509_PURPOSE_SSL_CLIENT);
 	for (int i = 0; i < sk_X509_num(certs); i++) {
 		X509 *cert = sk_X509_value(certs, i);
-		if (!(skip_roots && is_self_issued(cert)) && X509_STORE_add_cert(store, cert) != 1)
+		/* What a root issued directly is no certificate of its issuing CA, and stopping below the root saves one
+		 * signature check at every handshake. */
+		bool skip = own && is_self_issued(cert) && is_above(cert, certs);
+		if (!skip && X509_STORE_add_cert(store, cert) != 1)
 			return file_fault(CODE_TLS_ANCHORS, "trust anchor", why);
 	}
 	return OK;

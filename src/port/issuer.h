@@ -24,6 +24,9 @@ struct issue_order {
 	int64_t not_after_s; /* upper bound, 0 for the profile's own */
 	uint8_t suids[ISSUER_SUIDS_MAX]; /* security usage identifiers, turned into EKUs where switched on */
 	size_t suids_n;
+	/* For whom, where another CA may want to know; borrowed, NULL: nobody said. */
+	const char *enrolee_id;
+	const char *label;
 };
 
 struct issue_result {

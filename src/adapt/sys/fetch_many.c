@@ -34,8 +34,11 @@ struct get {
 	struct server *server;
 	CURL *curl;
 	struct buf body;
-	fetch_many_done done;
+	fetch_many_done done; /* one of both */
+	fetch_many_told told;
 	void *arg;
+	struct buf post;
+	struct curl_slist *headers; /* NULL: those of all */
 	struct get *next, **at;
 	char error[CURL_ERROR_SIZE];
 };
@@ -84,15 +87,19 @@ static enum err make_headers(struct fetch_many *f, const struct fetch_many_confi
 {
 	char line[FETCH_HOST_SIZE + 32];
 
-	snprintf(line, sizeof(line), "X-M2M-Origin: %s", config->origin);
-	f->headers = curl_slist_append(NULL, line);
 	snprintf(line, sizeof(line), "Accept: %s", config->accept);
-	return f->headers && curl_slist_append(f->headers, line) ? OK : no_memory(why);
+	f->headers = curl_slist_append(NULL, line);
+	if (!f->headers || !config->origin)
+		return f->headers ? OK : no_memory(why);
+	snprintf(line, sizeof(line), "X-M2M-Origin: %s", config->origin);
+	return curl_slist_append(f->headers, line) ? OK : no_memory(why);
 }
 
 static enum err set_up(struct fetch_many *f, const struct fetch_many_config *config, struct why *why)
 {
 	f->config = *config;
+	f->config.agent = config->agent ? config->agent : "OpenMEF-maf/" OMEF_VERSION;
+	f->config.body_max = config->body_max ? config->body_max : FETCH_MANY_BODY_MAX;
 	f->config.anchors_pem = f->config.cert_pem = f->config.key_pem = (struct span){0};
 	f->cert = BUF(config->cert_pem.n);
 	f->key = BUF(config->key_pem.n);
@@ -218,7 +225,9 @@ static void get_free(struct get *g)
 		curl_multi_remove_handle(g->many->multi, g->curl);
 		curl_easy_cleanup(g->curl);
 	}
+	curl_slist_free_all(g->headers);
 	buf_fini_wipe(&g->body);
+	buf_fini(&g->post);
 	mem_free(g);
 }
 
@@ -230,10 +239,24 @@ static void get_leave(struct get *g)
 	g->many->gets_n--;
 }
 
+static void get_tell(const struct get *g, const struct fetch_many_reply *reply, const struct why *why)
+{
+	if (g->told)
+		g->told(g->arg, why->kind, reply, why);
+	else
+		g->done(g->arg, why->kind, reply->status, reply->media_type, reply->body, why);
+}
+
 static void get_fail(struct get *g, const struct why *why)
 {
+	struct fetch_many_reply reply = {.media_type = ""};
+	long size = 0;
+
 	get_leave(g);
-	g->done(g->arg, why->kind, 0, "", (struct span){0}, why);
+	if (g->curl)
+		curl_easy_getinfo(g->curl, CURLINFO_REQUEST_SIZE, &size);
+	reply.sent = size > 0;
+	get_tell(g, &reply, why);
 	get_free(g);
 }
 
@@ -291,7 +314,7 @@ static void set_http(struct get *g)
 	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_PROXY, ""); /* nor one from the environment */
-	curl_easy_setopt(curl, CURLOPT_USERAGENT, "OpenMEF-maf/" OMEF_VERSION);
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, g->many->config.agent);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)FETCH_MANY_DEADLINE_MS);
 	curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, -1L);
 	curl_easy_setopt(curl, CURLOPT_CONNECT_TO, g->server->connect);
@@ -299,14 +322,36 @@ static void set_http(struct get *g)
 	curl_easy_setopt(curl, CURLOPT_PRIVATE, g);
 }
 
-static enum err get_start(struct get *g, const char *path, struct why *why)
+static enum err set_post(struct get *g, const struct fetch_many_ask *ask, struct why *why)
+{
+	char line[128];
+
+	g->post = BUF(ask->body.n);
+	buf_put_span(&g->post, ask->body);
+	/* RFC 8951 3.1: servers ignore the transfer encoding, older ones want it named */
+	snprintf(line, sizeof(line), "Content-Type: %s", ask->media_type);
+	g->headers = curl_slist_append(NULL, line);
+	for (const struct curl_slist *h = g->many->headers; h && g->headers; h = h->next) {
+		if (!curl_slist_append(g->headers, h->data))
+			return no_memory(why);
+	}
+	if (!g->headers || !curl_slist_append(g->headers, "Content-Transfer-Encoding: base64") || g->post.bad)
+		return no_memory(why);
+	curl_easy_setopt(g->curl, CURLOPT_POST, 1L);
+	curl_easy_setopt(g->curl, CURLOPT_POSTFIELDS, g->post.p);
+	curl_easy_setopt(g->curl, CURLOPT_POSTFIELDSIZE, (long)g->post.n);
+	curl_easy_setopt(g->curl, CURLOPT_HTTPHEADER, g->headers);
+	return OK;
+}
+
+static enum err get_start(struct get *g, const struct fetch_many_ask *ask, struct why *why)
 {
 	struct fetch_many *f = g->many;
 	char url[URL_MAX];
 
 	if (!g->server->reachable)
 		return WHY(why, AGENT_CONNECT, "", "%s: the name has no address", g->server->check.host);
-	int n = snprintf(url, sizeof(url), "%s%s", g->server->base, path);
+	int n = snprintf(url, sizeof(url), "%s%s", g->server->base, ask->path);
 	if (n < 0 || (size_t)n >= sizeof(url))
 		return WHY(why, BUF_LIMIT, "", "URL: want less than %d characters", URL_MAX);
 	g->server->check.why = (struct why){0};
@@ -315,29 +360,54 @@ static enum err get_start(struct get *g, const char *path, struct why *why)
 		return no_memory(why);
 	TRY(set_tls(g, why));
 	set_http(g);
+	if (ask->timeout_ms)
+		curl_easy_setopt(g->curl, CURLOPT_TIMEOUT_MS, (long)ask->timeout_ms);
 	curl_easy_setopt(g->curl, CURLOPT_HTTPHEADER, f->headers);
 	curl_easy_setopt(g->curl, CURLOPT_URL, url);
+	if (ask->media_type)
+		TRY(set_post(g, ask, why));
 	return curl_multi_add_handle(f->multi, g->curl) == CURLM_OK ? OK : no_memory(why);
 }
 
-void fetch_many_get(struct fetch_many *f, size_t server, const char *path, fetch_many_done done, void *arg)
+/* None of the done functions runs before this returns, but for failures. */
+static void get_new(struct fetch_many *f, size_t server, const struct fetch_many_ask *ask, const struct get *like)
 {
 	struct get *g = f->gets_n < FETCH_MANY_UNDER_WAY_MAX ? mem_alloc(sizeof(*g)) : NULL;
+	struct fetch_many_reply none = {.media_type = ""};
 	struct why why = {0};
 
 	if (!g) {
-		enum err err = WHY(&why, AGENT_CONNECT, "", "GETs: want at most %d under way", FETCH_MANY_UNDER_WAY_MAX);
-		done(arg, err, 0, "", (struct span){0}, &why);
+		(void)!WHY(&why, AGENT_CONNECT, "", "calls: want at most %d under way", FETCH_MANY_UNDER_WAY_MAX);
+		get_tell(like, &none, &why);
 		return;
 	}
-	*g = (struct get){.many = f, .server = &f->servers[server], .body = BUF(FETCH_MANY_BODY_MAX), .done = done, .arg = arg,
-		.next = f->gets, .at = &f->gets};
+	*g = *like;
+	g->many = f;
+	g->server = &f->servers[server];
+	g->body = BUF(f->config.body_max);
+	g->next = f->gets;
+	g->at = &f->gets;
 	if (f->gets)
 		f->gets->at = &g->next;
 	f->gets = g;
 	f->gets_n++;
-	if (get_start(g, path, &why) != OK)
+	if (get_start(g, ask, &why) != OK)
 		get_fail(g, &why);
+}
+
+void fetch_many_get(struct fetch_many *f, size_t server, const char *path, fetch_many_done done, void *arg)
+{
+	const struct fetch_many_ask ask = {.path = path};
+	const struct get like = {.done = done, .arg = arg};
+
+	get_new(f, server, &ask, &like);
+}
+
+void fetch_many_send(struct fetch_many *f, size_t server, const struct fetch_many_ask *ask, fetch_many_told told, void *arg)
+{
+	const struct get like = {.told = told, .arg = arg};
+
+	get_new(f, server, ask, &like);
 }
 
 /* ---- its end */
@@ -348,7 +418,7 @@ static enum err explain(const struct get *g, CURLcode code, struct why *why)
 	const char *host = g->server->check.host;
 
 	if (g->body.bad)
-		return WHY(why, AGENT_REPLY, "", "%s: body: want at most %d octets, have more", host, FETCH_MANY_BODY_MAX);
+		return WHY(why, AGENT_REPLY, "", "%s: body: want at most %zu octets, have more", host, g->body.max);
 	if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR) {
 		if (server->kind != OK)
 			return WHY(why, AGENT_SERVER, server->clause, "%s: %s", host, server->text);
@@ -360,6 +430,7 @@ static void get_end(struct get *g, CURLcode code)
 {
 	const char *media_type = NULL;
 	struct why why = {0};
+	curl_off_t retry_after_s = 0;
 	long status = 0;
 
 	if (code != CURLE_OK) {
@@ -369,8 +440,14 @@ static void get_end(struct get *g, CURLcode code)
 	}
 	curl_easy_getinfo(g->curl, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(g->curl, CURLINFO_CONTENT_TYPE, &media_type);
+	curl_easy_getinfo(g->curl, CURLINFO_RETRY_AFTER, &retry_after_s);
 	get_leave(g);
-	g->done(g->arg, OK, (unsigned int)status, media_type ? media_type : "", buf_span(&g->body), &why);
+	const struct fetch_many_reply reply = {.status = (unsigned int)status,
+		.media_type = media_type ? media_type : "",
+		.retry_after_s = retry_after_s,
+		.sent = true,
+		.body = buf_span(&g->body)};
+	get_tell(g, &reply, &why);
 	get_free(g);
 }
 

@@ -101,7 +101,7 @@ static enum err start(struct ask *a, const char *keid, unsigned int suid, struct
 		return WHY(why, MAF_MEF, "TS-0003 8.8.2.3", "KeId: want one of a MEF that is configured, have '%.100s'", keid);
 	memcpy(a->mef, conf->mefs.items[server].name, sizeof(a->mef));
 	TRY(retrieval_path_write(keid, suid, &path, why));
-	fetch_many_get(a->caller->many, server, buf_text(&path), on_answer, a);
+	fetch_many_get(a->caller->drive.many, server, buf_text(&path), on_answer, a);
 	return OK;
 }
 

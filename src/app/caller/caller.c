@@ -69,7 +69,7 @@ static void on_closed(void *arg, const struct why *why)
 /* Where addresses may have changed, the next caller looks; nobody waits for this one. */
 static void end_when_stale(struct caller *c)
 {
-	if (!c->stale || fetch_many_under_way(c->many) || clock_mono_ms(&c->clock) - c->resolved_ms < CALLER_RESOLVED_MS)
+	if (!c->stale || fetch_many_under_way(c->drive.many) || clock_mono_ms(&c->clock) - c->resolved_ms < CALLER_RESOLVED_MS)
 		return;
 	log_event(LOG_INFO_, "names of MEFs are resolved anew", NULL);
 	loop_stop(c->loop);
@@ -188,6 +188,9 @@ int caller_main(const struct role_start *start)
 {
 	struct caller c = {0};
 	struct why why = {0};
+
+	if (start->conf->role == CONF_ROLE_MEF)
+		return ra_main(start);
 
 	if (caller_init(&c, start, &why) != OK) {
 		log_why(LOG_ERROR_, "start failed", &why);

@@ -7,7 +7,7 @@
  * files of its user could read the store and the master key. When a MEF is not reached any more, and that was some
  * while ago, the caller ends when it is idle, and the parent's next one resolves them anew.
  */
-#include "adapt/sys/fetch_many.h"
+#include "app/caller/drive.h"
 #include "app/role.h"
 #include "port/clock.h"
 #include "port/mef.h"
@@ -23,8 +23,7 @@ struct caller {
 	struct role_control *control;
 	const struct conf *conf;
 	struct clock clock;
-	struct fetch_many *many;
-	struct loop_timer *many_timer;
+	struct drive drive;
 	struct loop_timer *alone;
 	struct link *links; /* caller.c */
 	int64_t resolved_ms;
@@ -36,6 +35,9 @@ struct caller {
 /* open.c: certificate, key, anchors and servers, before the sandbox. */
 MUST_CHECK enum err caller_open(struct caller *c, const struct conf *conf, struct why *why);
 void caller_close(struct caller *c);
+
+/* ra.c: the caller of a MEF, which asks upstream CAs. */
+int ra_main(const struct role_start *start);
 
 /* ask.c: one key. */
 

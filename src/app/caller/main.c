@@ -9,7 +9,7 @@
  * in the reach of the other roles.
  */
 const struct role_word role_words[] = {
-	{"role-caller", "fetches keys from MEFs", ROLE_CALLER, caller_main},
+	{"role-caller", "calls MEFs and upstream CAs", ROLE_CALLER, caller_main},
 };
 
 const size_t role_words_n = sizeof(role_words) / sizeof(role_words[0]);

@@ -34,6 +34,29 @@ static int64_t expired_window(const struct conf *conf)
 	return max_s;
 }
 
+/*
+ * RFC 7030 3.3.2: one handshake serves all labels, and which label follows it nobody knows yet. The union is taken here;
+ * under which label an anchor counts is looked at with each request (bind/client.c).
+ */
+static enum err read_all(const struct conf *conf, struct buf *own, struct buf *anchors, struct why *why)
+{
+	TRY(file_read(conf->ca_cert, own, why));
+	TRY(read_optional(conf->ca_chain, own, why));
+	TRY(read_optional(conf->ca_other_cert, own, why));
+	for (size_t i = 0; i < conf->issuers.n; i++) {
+		buf_put_text(own, "\n");
+		TRY(file_read(conf->issuers.items[i].chain, own, why));
+	}
+	TRY(read_optional(conf->device_anchors, anchors, why));
+	for (size_t i = 0; i < conf->labels.n; i++) {
+		const char *path = conf->labels.items[i].anchors;
+		if (path[0] && anchors->n)
+			buf_put_text(anchors, "\n");
+		TRY(read_optional(path, anchors, why));
+	}
+	return OK;
+}
+
 enum err front_open_tls(const struct conf *conf, struct tls_server **out, struct why *why)
 {
 	OWNED_BUF struct buf cert = BUF(PEM_MAX);
@@ -46,10 +69,7 @@ enum err front_open_tls(const struct conf *conf, struct tls_server **out, struct
 	TRY(file_read(conf->tls_cert, &cert, why));
 	TRY(read_optional(conf->ca_bridge, &cert, why));
 	TRY(file_read_secret(conf->tls_key, &key, why));
-	TRY(file_read(conf->ca_cert, &own, why));
-	TRY(read_optional(conf->ca_chain, &own, why));
-	TRY(read_optional(conf->ca_other_cert, &own, why));
-	TRY(read_optional(conf->device_anchors, &anchors, why));
+	TRY(read_all(conf, &own, &anchors, why));
 	struct tls_config config = {
 		.cert_pem = buf_span(&cert),
 		.key_pem = buf_span(&key),

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/text.h"
 #include "core/registry/enrolee.h"
+#include "core/registry/record.h"
 #include "pki/cert.h"
 
 #include <stdio.h>
@@ -19,6 +20,26 @@ static const char *state_name(const struct issued *i, int64_t now_s)
 	return i->not_after_s < now_s ? "expired" : "valid";
 }
 
+/* Who issued it, where that was not this MEF's own CA; and its own serial number there. */
+static void issuer_json(const struct issued *i, struct json *j)
+{
+	OWNED_ARENA struct arena arena = ARENA(4 * 4096);
+	char serial[2 * STORE_SERIAL_MAX + 1] = "";
+	const char *name = "";
+	struct why ignored = {0};
+	struct cert cert = {0};
+
+	if (!record_is_foreign(i->serial) || cert_parse(i->der, &cert, &ignored) != OK
+		|| name_text(cert.issuer, &arena, &name, &ignored) != OK) {
+		json_put_text(j, "issuer", NULL);
+		json_put_text(j, "issuer_serial", NULL);
+		return;
+	}
+	hex_text(cert.serial.p, cert.serial.n < STORE_SERIAL_MAX ? cert.serial.n : STORE_SERIAL_MAX, serial);
+	json_put_text(j, "issuer", name);
+	json_put_text(j, "issuer_serial", serial);
+}
+
 static struct json *issued_json(const struct issued *i, int64_t now_s)
 {
 	char serial[2 * STORE_SERIAL_MAX + 1];
@@ -26,6 +47,7 @@ static struct json *issued_json(const struct issued *i, int64_t now_s)
 
 	hex_text(i->serial.p, i->serial.n, serial);
 	json_put_text(j, "serial", serial);
+	issuer_json(i, j);
 	json_put_text(j, "enrolee", i->enrolee_id);
 	json_put_text(j, "state", state_name(i, now_s));
 	json_put_text(j, "profile", i->profile);
@@ -55,7 +77,8 @@ static enum err list_one(void *arg, const struct issued *i, struct why *why)
 	date_text(i->not_after_s, until);
 	if (l->cli->json)
 		json_add(l->list, issued_json(i, l->now_s));
-	cli_say(l->cli, "%-40s %-24s %-8s %s\n", l->last, i->enrolee_id, state_name(i, l->now_s), until);
+	cli_say(l->cli, "%-40s %-24s %-8s %s%s\n", l->last, i->enrolee_id, state_name(i, l->now_s), until,
+		record_is_foreign(i->serial) ? " another CA's" : "");
 	l->n++;
 	return OK;
 }
@@ -113,7 +136,8 @@ static const struct cli_option list_options[] = {
 };
 
 const struct command command_cert_list = {
-	"cert list", "", 0, 0, "List issued certificates by serial number.", NULL, list_options, run_list};
+	"cert list", "", 0, 0, "List issued certificates by serial number.",
+	"A certificate of another CA ([issuer NAME]) stands under a number of record, since its serial number may be taken here; `openmef cert show` tells both.", list_options, run_list};
 
 static enum err print_cert(const struct cli *cli, const struct issued *i, struct why *why)
 {
@@ -130,6 +154,11 @@ static enum err print_cert(const struct cli *cli, const struct issued *i, struct
 	if (!cli_flag(cli, "pem"))
 		TRY(cert_describe(i->der, &text, why));
 	TRY(cert_write_pem(i->der, &text, why));
+	if (record_is_foreign(i->serial) && !cli_flag(cli, "pem")) {
+		char record[2 * STORE_SERIAL_MAX + 1];
+		hex_text(i->serial.p, i->serial.n, record);
+		cli_say(cli, "RECORD       %s, issued by another CA\n", record);
+	}
 	if (i->state == ISSUED_REVOKED && !cli_flag(cli, "pem")) {
 		char when[DATE_TEXT_SIZE];
 		date_text(i->revoked_s, when);
@@ -209,19 +238,22 @@ static bool wait_for_crl(const struct conf *conf, struct store *store, uint64_t 
 	return false;
 }
 
-static void tell_revoked(const struct cli *cli, bool running, bool published, uint64_t number)
+static void tell_revoked(const struct cli *cli, bool foreign, bool running, bool published, uint64_t number)
 {
 	OWNED_JSON struct json *j = json_object_new();
 
 	json_put_text(j, "serial", cli->args[0]);
-	json_put_bool(j, "published", published);
-	if (published)
+	json_put_bool(j, "published", published && !foreign);
+	if (published && !foreign)
 		json_put_int(j, "crl_number", (int64_t)number);
 	else
 		json_put_text(j, "crl_number", NULL);
 	if (cli->json)
 		cli_print_json(j);
-	if (published)
+	if (foreign)
+		cli_say(cli, "Revoked %s here: it opens nothing at this MEF any more. It is another CA's, whose operator must revoke it for all others.\n",
+			cli->args[0]);
+	else if (published)
 		cli_say(cli, "Revoked %s; CRL %llu lists it.\n", cli->args[0], (unsigned long long)number);
 	else if (running)
 		cli_say(cli, "Revoked %s. The server has not published a new CRL yet: see its log.\n", cli->args[0]);
@@ -251,7 +283,7 @@ static enum err run_revoke(struct cli *cli, struct why *why)
 	cli_poke(&conf);
 	bool running = cli_server_pid(&conf) != 0;
 	bool published = running && wait_for_crl(&conf, store, &number);
-	tell_revoked(cli, running, published, number);
+	tell_revoked(cli, record_is_foreign(r.serial), running, published, number);
 	return OK;
 }
 
@@ -262,5 +294,5 @@ static const struct cli_option revoke_options[] = {
 };
 
 const struct command command_cert_revoke = {"cert revoke", "SERIAL", 1, 1, "Revoke a certificate.",
-	"The certificate loses its access to this server at once; a running server publishes a new CRL within a second.",
+	"The certificate loses its access to this server at once; a running server publishes a new CRL within a second. A certificate of another CA is revoked for this server alone: no CRL of this MEF lists it.",
 	revoke_options, run_revoke};

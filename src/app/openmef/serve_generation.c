@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 /* Who must be ready before whom; stopped in the other direction, so that nobody loses whom it asks. */
-static const enum role order[] = {ROLE_SIGNER, ROLE_CALLER, ROLE_REGISTRAR, ROLE_FRONT};
+static const enum role order[] = {ROLE_SIGNER, ROLE_CALLER, ROLE_RUNNER, ROLE_REGISTRAR, ROLE_FRONT};
 enum { STAGES = sizeof(order) / sizeof(order[0]) };
 
 /* After a stop, before the kill. A front drains ROLE_DRAIN_MS. */
@@ -48,13 +48,23 @@ static enum err add_members(struct generation *g, enum role role, unsigned int n
 	return OK;
 }
 
+static unsigned int has_issuer(const struct conf *conf, enum issuer_kind kind)
+{
+	for (size_t i = 0; i < conf->issuers.n; i++) {
+		if (conf->issuers.items[i].kind == kind)
+			return 1;
+	}
+	return 0;
+}
+
 static enum err fill(struct generation *g, const char *path, struct why *why)
 {
 	bool maf = g->conf->role == CONF_ROLE_MAF;
 	unsigned int signers = maf ? 0 : conf_signers(g->conf);
-	unsigned int callers = maf ? 1 : 0;
+	unsigned int callers = maf ? 1 : has_issuer(g->conf, ISSUER_EST);
+	unsigned int runners = maf ? 0 : has_issuer(g->conf, ISSUER_COMMAND);
 	unsigned int fronts = conf_fronts(g->conf);
-	unsigned int n = signers + callers + 1 + fronts;
+	unsigned int n = signers + callers + runners + 1 + fronts;
 
 	g->conf_path = mem_text(path);
 	g->members = mem_array(n, sizeof(*g->members));
@@ -63,6 +73,7 @@ static enum err fill(struct generation *g, const char *path, struct why *why)
 	TRY(loop_timer_new(g->supervisor->loop, on_limit, g, &g->limit, why));
 	TRY(add_members(g, ROLE_SIGNER, signers, why));
 	TRY(add_members(g, ROLE_CALLER, callers, why));
+	TRY(add_members(g, ROLE_RUNNER, runners, why));
 	TRY(add_members(g, ROLE_REGISTRAR, 1, why));
 	return add_members(g, ROLE_FRONT, fronts, why);
 }

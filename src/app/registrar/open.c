@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 enum {
-	PEM_MAX = 256 * 1024, CHAIN_MAX = 256 * 1024, CHALLENGE_KEY_SIZE = 32, SEALED_MAX = 256,
+	PEM_MAX = 256 * 1024, CHAIN_BYTES_MAX = 256 * 1024, CHALLENGE_KEY_SIZE = 32, SEALED_MAX = 256,
 	STRANGERS_PER_S = 20, FAULT_AGAIN_MS = 10 * 1000,
 };
 
@@ -208,7 +208,7 @@ static enum err chain_rollover(struct chain *c, const struct conf *conf, struct 
 
 static enum err open_chain(struct registrar *r, const struct conf *conf, struct why *why)
 {
-	struct chain c = {.bytes = BUF(CHAIN_MAX)};
+	struct chain c = {.bytes = BUF(CHAIN_BYTES_MAX)};
 
 	enum err err = chain_file(&c, conf->ca_cert, why);
 	if (err == OK)
@@ -273,7 +273,7 @@ static struct bind_env env_of(struct registrar *r, const struct conf *conf)
 		.realm = conf->role == CONF_ROLE_MAF ? BIND_MAF : BIND_MEF,
 		.enrol = {.store = r->store,
 			.batch = r->batch,
-			.issuer = r->issuer ? issuer_remote_port(r->issuer) : NULL,
+			.issuer = r->issuer ? &r->router.port : NULL,
 			.clock = &r->clock},
 		.exchange = {.store = r->store,
 			.batch = r->batch,
@@ -300,7 +300,7 @@ enum err registrar_open(struct registrar *r, const struct role_start *start, str
 	const struct conf *conf = start->conf;
 
 	r->clock = clock_system();
-	r->chain_cms = BUF(CHAIN_MAX);
+	r->chain_cms = BUF(CHAIN_BYTES_MAX);
 	for (size_t i = 0; i < BIND_CAS_MAX; i++)
 		r->ca_der[i] = BUF(CERT_DER_MAX);
 	TRY(open_store(r, conf, why));
@@ -312,14 +312,19 @@ enum err registrar_open(struct registrar *r, const struct role_start *start, str
 	if (conf->role == CONF_ROLE_MEF) { /* a MAF issues nothing */
 		TRY(open_chain(r, conf, why));
 		TRY(issuer_remote_new(r->loop, &r->clock, &r->issuer, why));
+		TRY(sides_open(r, conf, why));
+		issuer_router_init(&r->router, issuer_remote_port(r->issuer), r->away);
 	}
 	r->env = env_of(r, conf);
+	sides_show(r, &r->env);
 	return OK;
 }
 
 void registrar_close(struct registrar *r)
 {
+	away_free(r->away);
 	issuer_remote_free(r->issuer);
+	sides_close(r);
 	batch_free(r->batch);
 	if (r->store)
 		r->store->ops->free(r->store->self);

@@ -20,8 +20,10 @@ static void on_channel(void *arg, enum role other, int fd)
 
 	if (other == ROLE_FRONT)
 		links_add(r, fd);
-	else if (other == ROLE_CALLER)
+	else if (other == ROLE_CALLER && r->mef)
 		registrar_add_caller(r, fd);
+	else if (other == ROLE_CALLER || other == ROLE_RUNNER)
+		registrar_add_away(r, other == ROLE_CALLER ? AWAY_CALLER : AWAY_RUNNER, fd);
 	else if (other != ROLE_SIGNER)
 		close(fd);
 	else if (issuer_remote_add(r->issuer, fd, &why) != OK)

@@ -3,6 +3,7 @@
 #include "app/role.h"
 
 #include "adapt/issuer/remote.h"
+#include "adapt/issuer/router.h"
 #include "adapt/mef/remote.h"
 #include "bind/route.h"
 #include "core/keys/psk.h"
@@ -18,6 +19,9 @@ struct registrar {
 	struct store *store;
 	struct batch *batch;
 	struct issuer_remote *issuer;
+	struct away *away; /* to CAs of others; NULL: none is configured */
+	struct issuer_router router;
+	struct sides *sides; /* sides.c */
 	struct secret challenge_key;
 	struct secret seal_key; /* of the vault; the master key itself is not kept */
 	struct vault vault;
@@ -57,6 +61,13 @@ struct registrar {
 /* open.c: store, keys, certificates; before the sandbox. */
 MUST_CHECK enum err registrar_open(struct registrar *r, const struct role_start *start, struct why *why);
 void registrar_close(struct registrar *r);
+
+/* sides.c: what labels have of their own, from their files; before the sandbox. */
+MUST_CHECK enum err sides_open(struct registrar *r, const struct conf *conf, struct why *why);
+void sides_close(struct registrar *r);
+void sides_show(const struct registrar *r, struct bind_env *env);
+/* A channel to a (new) process that reaches other CAs. */
+void registrar_add_away(struct registrar *r, enum away_via via, int fd);
 
 /* links.c: the fronts and their calls. */
 MUST_CHECK enum err links_new(struct registrar *r, struct why *why);

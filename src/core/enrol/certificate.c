@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "core/enrol/hold.h"
 #include "core/registry/audit.h"
+#include "core/registry/record.h"
 #include "core/registry/request.h"
 #include "pki/digest.h"
 
@@ -35,6 +36,7 @@ struct flow {
 	uint8_t csr_sha256[SHA256_SIZE];
 	uint8_t spki_sha256[SHA256_SIZE];
 	struct span cert; /* the answer */
+	char elsewhere[2 * STORE_SERIAL_MAX + 1]; /* serial number given by another CA */
 	enum err err;
 	struct why why;
 };
@@ -94,6 +96,7 @@ static enum err write_failure(struct flow *f, struct why *why)
 		.enrolee_id = f->enrolee_id,
 		.peer = f->address,
 		.actor = "mef",
+		.serial = f->elsewhere[0] ? f->elsewhere : NULL, /* that CA's operator may want to revoke it */
 		.detail = detail};
 
 	return audit_failure(f->env.store, f->env.batch, event, &f->why, clock_unix_s(f->env.clock), why);
@@ -317,8 +320,10 @@ static enum err audit_issued(struct flow *f, const struct issue_result *result, 
 
 	hex_text(result->serial, result->serial_n, serial);
 	date_text(result->not_after_s, until);
-	int n = snprintf(detail, sizeof(detail), "%s, profile %s, label '%s', until %s%s%s",
-		f->reenrol ? "re-enrolment" : f->maker.make ? "enrolment with a key made here" : "enrolment", f->order.profile, f->label, until,
+	int n = snprintf(detail, sizeof(detail), "%s, %s %s, label '%s', until %s%s%s",
+		f->reenrol ? "re-enrolment" : f->maker.make ? "enrolment with a key made here" : "enrolment",
+		f->order.issuer[0] ? "issuer" : "profile",
+		f->order.issuer[0] ? f->order.issuer : f->order.profile, f->label, until,
 		f->ra.enrolee_id ? ", asked for by registration authority " : "", f->ra.enrolee_id ? f->ra.enrolee_id : "");
 	if (f->late_s)
 		n += snprintf(detail + n, sizeof(detail) - (size_t)n, ", %lld s late", (long long)f->late_s);
@@ -346,12 +351,27 @@ static enum err write_done(struct flow *f, struct span serial)
 	return OK;
 }
 
+static enum err record_of(struct flow *f, const struct issue_result *result, uint8_t out[STORE_SERIAL_MAX], size_t *n)
+{
+	struct cert cert = {0};
+
+	*n = result->serial_n;
+	memcpy(out, result->serial, result->serial_n);
+	if (!f->order.issuer[0])
+		return OK;
+	TRY(cert_parse(result->der, &cert, &f->why));
+	*n = RECORD_FOREIGN_SIZE;
+	record_foreign(&cert, out);
+	return OK;
+}
+
 static enum err write_issued(struct flow *f, const struct issue_result *result)
 {
 	const struct store *store = f->env.store;
 	int64_t now_s = clock_unix_s(f->env.clock);
+	uint8_t record[STORE_SERIAL_MAX];
+	size_t record_n = 0;
 	struct issued row = {
-		.serial = span_of(result->serial, result->serial_n),
 		.enrolee_id = f->enrolee_id,
 		.profile = f->order.profile,
 		.est_label = f->label,
@@ -363,6 +383,8 @@ static enum err write_issued(struct flow *f, const struct issue_result *result)
 		.state = ISSUED_VALID,
 	};
 
+	TRY(record_of(f, result, record, &record_n));
+	row.serial = span_of(record, record_n);
 	memcpy(row.spki_sha256, f->spki_sha256, SHA256_SIZE);
 	memcpy(row.csr_sha256, f->csr_sha256, SHA256_SIZE);
 	TRY(client_check_standing(f->env.store, &f->standing, now_s, &f->why));
@@ -374,20 +396,47 @@ static enum err write_issued(struct flow *f, const struct issue_result *result)
 	return keep_span(f, result->der, &f->cert);
 }
 
-/* The row is there already: by a twin with the same challenge or request, or a serial number came twice. */
-static void resolve_conflict(struct flow *f)
+/*
+ * RFC 7030 4.2.3: a request may be sent again, and another CA may answer it with the certificate that it gave before,
+ * which is this enrolee's already.
+ */
+static enum err find_again(struct flow *f, const struct issue_result *result)
 {
+	const struct store *store = f->env.store;
+	uint8_t record[STORE_SERIAL_MAX];
+	struct issued row = {0};
+	size_t n = 0;
+
+	TRY(record_of(f, result, record, &n));
+	enum err err = store->ops->issued_find(store->self, span_of(record, n), &f->arena, &row, &f->why);
+	if (err == ERR_NOT_FOUND) {
+		why_clear(&f->why);
+		return OK;
+	}
+	TRY(err);
+	if (span_equal(row.der, result->der) && strcmp(row.enrolee_id, f->enrolee_id) == 0 && row.state == ISSUED_VALID)
+		f->cert = row.der;
+	return OK;
+}
+
+/* The row is there already: by a twin with the same challenge, or a serial number came twice. */
+static void resolve_conflict(struct flow *f, const struct issue_result *result)
+{
+	bool foreign = f->order.issuer[0] != '\0';
+
 	why_clear(&f->why);
 	enum err err = f->held.state ? find_held(f) : OK;
 	if (err == OK)
 		err = find_done(f);
 	if (err == OK && f->cert.n == 0)
 		err = find_repeat(f);
+	if (err == OK && !f->cert.n && foreign)
+		err = find_again(f, result);
 	if (err != OK) {
 		fail(f, err);
 	} else if (f->cert.n) {
 		answer(f);
-	} else if (f->ordered_twice) {
+	} else if (f->ordered_twice || foreign) {
 		fail(f, WHY(&f->why, SERIAL_TAKEN, "RFC 5280 4.1.2.2", "serial number: want a fresh one, have taken ones twice"));
 	} else {
 		f->ordered_twice = true;
@@ -404,6 +453,8 @@ static void on_issued(void *arg, enum err err, const struct issue_result *result
 		fail(f, err);
 		return;
 	}
+	if (f->order.issuer[0])
+		hex_text(result->serial, result->serial_n, f->elsewhere);
 	err = batch_enter(f->env.batch, &f->why);
 	if (err != OK) {
 		fail(f, err);
@@ -415,7 +466,7 @@ static void on_issued(void *arg, enum err err, const struct issue_result *result
 	if (err == OK)
 		answer(f);
 	else if (err == ERR_CONFLICT)
-		resolve_conflict(f);
+		resolve_conflict(f, result);
 	else
 		fail(f, err);
 }
@@ -451,6 +502,8 @@ static void order_certificate(struct flow *f)
 		f->maker.make(f->maker.arg, &f->order, on_key_made, f);
 		return;
 	}
+	f->order.enrolee_id = f->enrolee_id;
+	f->order.label = f->label;
 	f->env.issuer->issue(f->env.issuer->self, &f->order, on_issued, f);
 }
 

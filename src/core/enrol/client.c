@@ -5,6 +5,7 @@
 #include "core/enrol/client_psk.h"
 #include "core/registry/enrolee.h"
 #include "core/registry/form.h"
+#include "core/registry/record.h"
 #include "pki/digest.h"
 
 enum {
@@ -206,11 +207,24 @@ static enum err check_revoked(const struct issued *row, struct why *why)
 		row->enrolee_id, date, revoke_reason_name(row->reason));
 }
 
+/* By its serial number; a certificate of another CA, as which it may have a number of ours, by its record. */
+static enum err find_record(struct store *store, struct arena *arena, struct client *out, struct why *why)
+{
+	uint8_t record[RECORD_FOREIGN_SIZE];
+	enum err err = store->ops->issued_find(store->self, out->leaf.serial, arena, &out->current, why);
+
+	if ((err == OK && span_equal(out->current.der, out->leaf.der)) || (err != OK && err != ERR_NOT_FOUND))
+		return err;
+	why_clear(why);
+	record_foreign(&out->leaf, record);
+	return store->ops->issued_find(store->self, span_of(record, sizeof(record)), arena, &out->current, why);
+}
+
 static enum err find_own(struct store *store, struct arena *arena, struct client *out, struct why *why)
 {
 	char hex[2 * STORE_SERIAL_MAX + 1] = "";
 	struct span serial = out->leaf.serial;
-	enum err err = store->ops->issued_find(store->self, serial, arena, &out->current, why);
+	enum err err = find_record(store, arena, out, why);
 
 	if (err != OK && err != ERR_NOT_FOUND)
 		return err;
@@ -289,7 +303,7 @@ enum err client_find(struct store *store, const struct client_facts *facts, int6
 struct standing client_standing(const struct client *client)
 {
 	return (struct standing){.enrolee_id = client->enrolee.id,
-		.serial = client->provisioned ? client->leaf.serial : (struct span){0},
+		.serial = client->provisioned ? client->current.serial : (struct span){0},
 		.key_id = client->key_id};
 }
 

@@ -49,7 +49,7 @@ MUST_CHECK enum err client_find(struct store *store, const struct client_facts *
 /* By what a client was let in. */
 struct standing {
 	const char *enrolee_id;
-	struct span serial; /* of its MEF-provisioned certificate; empty: bootstrap */
+	struct span serial; /* number of record of its MEF-provisioned certificate; empty: bootstrap */
 	const char *key_id; /* of its PSK, or NULL */
 };
 struct standing client_standing(const struct client *client); /* borrowed from the client */

@@ -80,13 +80,18 @@ static enum err refuse_subject(const struct client *client, struct span subject,
 		SPAN_FMT(span_first(span_text(have), SHOWN_MAX)));
 }
 
-static enum err take_subject(const struct client *client, const struct csr *csr, struct arena *arena,
+static enum err take_subject(const struct client *client, const struct csr *csr, bool foreign, struct arena *arena,
 	struct span *out, struct why *why)
 {
 	const struct enrolee *e = &client->enrolee;
 	struct buf name OWNED_BUF = BUF(NAME_DER_MAX);
 	bool good = false;
 
+	/* No registration authority can write into a request that the client signed: another CA may add a subject. */
+	if (name_is_empty(csr->subject) && foreign) {
+		*out = csr->subject;
+		return OK;
+	}
 	if (name_is_empty(csr->subject)) {
 		TRY(name_write_cn(default_cn(e), NULL, &name, why));
 		return keep(arena, buf_span(&name), out, why);
@@ -224,6 +229,7 @@ static enum err begin_order(const struct client *client, const struct est_label 
 	if (!text_copy(out->profile, sizeof(out->profile), span_text(profile)))
 		return WHY(why, ENROLEE_LABEL, "", "profile: want less than %d characters, have '%s'", ISSUER_PROFILE_MAX,
 			profile);
+	memcpy(out->issuer, label->issuer, sizeof(out->issuer));
 	return OK;
 }
 
@@ -232,7 +238,7 @@ enum err policy_enrol(const struct client *client, const struct est_label *label
 {
 	TRY(begin_order(client, label, csr, out, why));
 	TRY(check_no_ca(csr, why));
-	TRY(take_subject(client, csr, arena, &out->subject, why));
+	TRY(take_subject(client, csr, label->issuer[0] != '\0', arena, &out->subject, why));
 	TRY(take_sans(client, label, csr, arena, &out->sans, why));
 	TRY(check_ekus(label, csr, arena, why));
 	return check_key(label, csr, why);

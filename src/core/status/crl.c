@@ -3,6 +3,7 @@
 #include "base/date.h"
 #include "base/mem.h"
 #include "core/registry/audit.h"
+#include "core/registry/record.h"
 
 #include <stdio.h>
 
@@ -73,6 +74,9 @@ static enum err add_entry(void *arg, const struct issued *row, struct why *why)
 {
 	struct publication *p = arg;
 
+	/* RFC 5280 5: a CRL lists what its issuer issued; what another CA issued is revoked here for this MEF alone */
+	if (record_is_foreign(row->serial))
+		return OK;
 	if (p->order.entries_n >= CRL_ENTRIES_MAX)
 		return WHY(why, CRL_TOO_LONG, "", "revoked certificates: want at most %d", CRL_ENTRIES_MAX);
 	if (row->serial.n == 0 || row->serial.n > ISSUER_SERIAL_MAX)

@@ -40,6 +40,7 @@ struct mef_site {
 	struct buf ca_der, factory_der, chain;
 	struct ca ca;
 	struct issuer_local issuer;
+	uint8_t factory_anchor[32];
 	struct bind_env env;
 	struct why fault; /* the last that the hook was told of */
 	unsigned int faults;
@@ -226,7 +227,9 @@ static inline int mef_setup(void **state)
 	assert_non_null(m->batch);
 	mef_enrolee(m, "dev1", "dev1.example.com", "SN-1");
 	mef_enrolee(m, "dev2", "dev2.example.com", "SN-2");
+	digest_sha256(buf_span(&m->factory_der), m->factory_anchor);
 	m->env = (struct bind_env){
+		.side = {.anchors = m->factory_anchor, .anchors_n = 1},
 		.realm = BIND_MEF,
 		.enrol = {m->store, m->batch, &m->issuer.issuer, &m->clock},
 		.random = m->random,
