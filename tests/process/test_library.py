@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """libenrolee: names, C and C++, both kinds of library, and the examples against a real MEF."""
 
+import json
 import os
 import pathlib
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 
@@ -89,70 +91,65 @@ def the_short_example_enrols_and_finds_nothing_to_do(i, s):
 	check("device-0040.pem" in reason and "OMEF-" in reason, f"reason: {reason}")
 
 
-def the_short_example_renews_when_due(i, s):
-	"""A certificate past two thirds of its time: that of the service, under a profile of few days, cannot be waited for; faked clock."""
+def renewal_by_the_devices_clock(i, s):
 	stem = s.device(42)
 	out = s.root / "out-due"
-	program = i.compile(ROOT / "examples/enrol.c", more=["-std=c11"])
-	first, _ = i.call(program, *words(s, stem, out))
-	source = i.scratch / "due.c"
-	source.write_text(DUE)
-	due = i.compile(source)
-	told, _ = i.call(due, f"127.0.0.1:{s.https}", out)
+	first, _ = i.call(i.scratch / "enrol", *words(s, stem, out))
+	told, _ = i.call(driver(i), "due", f"127.0.0.1:{s.https}", out)
 	check(serial(told) != serial(first) and serial(told) in s.serials(), f"renewed: {told}")
 
 
-DUE = r"""
-#include <enrolee.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+def driver(i):
+	out = i.scratch / "library_driver"
+	return out if out.exists() else i.compile(ROOT / "tests/process/library_driver.c")
 
-/* Clock and renewal of a device: due by its clock, then renewed with the right one. */
-static int64_t shift;
-static int64_t unix_s(void *arg) { return time(NULL) + shift; }
-static int64_t mono_ms(void *arg) { return 0; }
-static int calls;
-static int fill(void *arg, unsigned char *out, size_t n) { calls++; memset(out, 7, n); return 0; }
-static int refuse(void *arg, unsigned char *out, size_t n) { return -1; }
 
-#define WANT(truth) do { if (!(truth)) { fprintf(stderr, "line %d: %s: %s\n", __LINE__, #truth, enrolee_error_text(e)); return 1; } } while (0)
+def limits_and_turns_are_kept(i, s):
+	(s.root / "empty").mkdir()
+	i.call(driver(i), "rules", s.root / "empty")
 
-int main(int argc, char **argv)
-{
-	struct enrolee *e = enrolee_new();
-	const struct enrolee_clock clock = {sizeof(clock), NULL, unix_s, mono_ms};
-	struct enrolee_status s = {.size = sizeof(s)};
-	char path[300];
-	const unsigned char *p;
-	size_t n;
 
-	WANT(argc == 3 && enrolee_set_text(e, ENROLEE_DIR, argv[2]) == 0 && enrolee_set_text(e, ENROLEE_CONNECT, argv[1]) == 0);
-	WANT(enrolee_status(e, &s) == 0 && s.state == ENROLEE_STATE_GOOD && s.days_left > 0 && !s.has_symmetric);
-	WANT(enrolee_set_clock(e, &clock) == 0);
-	shift = s.renew_from_s - time(NULL) + 60;
-	WANT(enrolee_status(e, &s) == 0 && s.state == ENROLEE_STATE_DUE);
-	shift = s.not_after_s - time(NULL) + 60;
-	WANT(enrolee_status(e, &s) == 0 && s.state == ENROLEE_STATE_EXPIRED && s.days_left == 0);
-	WANT(enrolee_run(e, ENROLEE_RENEW) != 0); /* the MEF's certificate is long over by this clock */
-	shift = s.not_before_s - time(NULL) - 100000;
-	WANT(enrolee_status(e, &s) == 0 && s.state == ENROLEE_STATE_NOT_YET);
-	WANT(enrolee_set_clock(e, NULL) == 0);
-	WANT(enrolee_set_random(e, refuse, NULL) == 0 && enrolee_run(e, ENROLEE_RENEW) == 1890 && enrolee_error_kind(e) == ENROLEE_SYSTEM);
-	WANT(enrolee_set_random(e, fill, NULL) == 0 && enrolee_run(e, ENROLEE_RENEW) == 0 && calls == 1);
-	WANT(enrolee_error_text(e)[0] == '\0' && enrolee_error_code(e) == 0 && enrolee_next(e)->kind == ENROLEE_ACTION_DONE);
-	WANT(enrolee_path(e, ENROLEE_ITEM_KEY, path, sizeof(path)) == 0 && strstr(path, "/current/key.pem"));
-	WANT(enrolee_path(e, ENROLEE_ITEM_KEY, path, 5) != 0 && enrolee_path(e, ENROLEE_ITEM_SYMMETRIC, path, sizeof(path)) == 1892);
-	WANT(enrolee_held(e, ENROLEE_ITEM_CERTIFICATE, &p, &n) == 0 && strncmp((const char *)p, "-----BEGIN", 10) == 0 && p[n] == 0);
-	WANT(enrolee_held(e, ENROLEE_ITEM_SYMMETRIC, &p, &n) == 1807 && p == NULL && enrolee_error_kind(e) == ENROLEE_NOT_FOUND);
-	WANT(enrolee_status(e, &s) == 0);
-	printf("serial %s\n", s.serial);
-	enrolee_free(e);
-	enrolee_free(NULL);
-	return 0;
-}
-"""
+def what_the_caller_does_wrong_is_told(i, s):
+	argv = words(s, s.device(45), s.root / "means")
+	leaf, issuing = s.root / "server.der", s.root / "issuing.der"
+	leaf.write_bytes(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", s.https))))
+	run("openssl", "x509", "-in", s.dir / "ca/issuing.cert.pem", "-outform", "DER", "-out", issuing)
+	i.call(driver(i), "means", *argv[:5], leaf, issuing)
+	check(not (s.root / "means/current").exists(), "nothing was installed")
+	before = s.serials()
+	i.call(driver(i), "store", *argv[:4], argv[5])
+	check(s.serials() == before, "nothing was asked for with a wrong signature")
+
+
+PREFS = {"certificate": "offer", "certificateUsages": [42], "enrolmentExpiry": 86400,
+	"mafs": [{"fqdn": "maf.example.com", "uri": "https://maf.example.com:8444", "credential": "symmetricKey", "usages": [32]}],
+	"targets": [{"id": "cse2.m2m.example.com", "usages": [22]}]}
+
+
+def symmetric_keys_of_an_exchange(i, s):
+	for name, more in (("libkeys", []), ("libboth", ["certificate"])):
+		kpm = s.root / f"{name}.kpm"
+		run(s.binary, "enrolee", "add", name, "--dir", s.dir, "--type", "node", "--entity", f"urn:example:node:{name}", "--psk", name, "--psk-out",
+			kpm)
+		prefs = s.root / f"{name}.prefs"
+		prefs.write_text(json.dumps(PREFS))
+		run(s.binary, "prefs", "set", "--dir", s.dir, "--enrolee", name, prefs)
+		binary = s.root / f"{name}.psk"
+		binary.touch(0o600)
+		binary.write_bytes(bytes.fromhex(kpm.read_text().strip().split(":")[-1]))
+		out = s.root / f"out-{name}"
+		told, _ = i.call(driver(i), "exchange", f"https://localhost:{s.https}", binary, f"{name}@localhost", out, f"127.0.0.1:{s.https}", *more)
+		keid, suid, target, key = told.split()
+		same = json.loads(run(s.binary.parent / "enrolee", "derive", "usage", "--suid", suid, "--target", target, "--out", out, "--json",
+			"--show-secrets"))
+		check(same["keid"] == keid and same["key"].upper() == key, "the command derives the same key from what the library stored")
+		check(key not in s.log_text().upper(), "no key in the log")
+
+
+def peers_are_judged_by_the_anchors_held(i, s):
+	der = s.root / "issuing.der"
+	run("openssl", "x509", "-in", s.dir / "ca/issuing.cert.pem", "-outform", "DER", "-out", der)
+	i.call(driver(i), "verify", s.root / "out-due", der)
 
 
 def a_device_with_its_own_keys_and_calls(i, s):
@@ -191,7 +188,8 @@ def main():
 		for test in (the_names_are_those_of_the_header, the_header_stands_alone_in_c_and_cpp, every_function_has_its_page):
 			test(i)
 			print("passed:", test.__name__, flush=True)
-		for test in (the_short_example_enrols_and_finds_nothing_to_do, the_short_example_renews_when_due,
+		for test in (the_short_example_enrols_and_finds_nothing_to_do, renewal_by_the_devices_clock, limits_and_turns_are_kept,
+				what_the_caller_does_wrong_is_told, symmetric_keys_of_an_exchange, peers_are_judged_by_the_anchors_held,
 				a_device_with_its_own_keys_and_calls, memory_is_clean):
 			test(i, s)
 			print("passed:", test.__name__, flush=True)
