@@ -91,6 +91,8 @@ static enum err set_config(struct agent *a, const struct agent_config *config, s
 	if (!config->by_psk || config->anchors_pem.n)
 		TRY(cert_each_pem(config->anchors_pem, hold_anchor, a, why));
 	TRY(keep(a, config->client_cert, &a->config.client_cert, why));
+	a->config.subject = NULL;
+	TRY(name_template_read(span_text(config->subject ? config->subject : ""), &a->arena, &a->given, why));
 	return config->by_psk && config->client_cert.n == 0 ? OK : cert_parse(a->config.client_cert, &a->current, why);
 }
 
@@ -106,6 +108,7 @@ enum err agent_new(const struct agent_config *config, struct agent **out, struct
 	a->chain_pem = BUF(RUN_PEM_MAX);
 	a->csr = BUF(CSR_DER_MAX);
 	a->body = BUF(2 * CSR_DER_MAX);
+	a->linking = BUF(LINKING_TEXT_MAX);
 	a->state = STATE_CA_CERTS;
 	enum err err = set_config(a, config, why);
 	if (err != OK) {
@@ -125,6 +128,7 @@ void agent_free(struct agent *a)
 	buf_fini(&a->chain_pem);
 	buf_fini(&a->csr);
 	buf_fini(&a->body);
+	buf_fini(&a->linking);
 	arena_fini(&a->arena);
 	mem_free(a);
 }
@@ -216,10 +220,13 @@ static void refused(struct agent *a, const struct agent_reply *reply)
 	fail(a, &why);
 }
 
-/* A challenge may have outlived its minutes or its TLS session, or be spent: one fresh one is worth asking for. */
+/*
+ * A challenge may have outlived its minutes or its TLS session, or be spent, and a connection may have been made anew
+ * behind the CSR that was linked to it (RFC 7030 3.5): asking once more from csrattrs on is worth it.
+ */
 static bool ask_challenge_again(struct agent *a, unsigned int status)
 {
-	if (a->state != STATE_ENROL || !a->attrs.challenge.n || (status != 403 && status != 409) || a->challenged_again)
+	if (a->state != STATE_ENROL || (!a->attrs.challenge.n && !a->linked) || (status != 403 && status != 409) || a->challenged_again)
 		return false;
 	a->challenged_again = true;
 	a->state = STATE_CSR_ATTRS;

@@ -31,6 +31,8 @@ struct agent_config {
 	bool by_psk;                /* RFC 7030 3.3.3: both authenticate by a shared key instead; the two above may be empty */
 	enum key_spec key_wish;     /* used when csrattrs names none; KEY_NONE: P-256 */
 	bool reuse_key;             /* renewal with the same key */
+	bool link_session;          /* RFC 7030 3.5: link the CSR to the TLS session also where csrattrs does not ask */
+	const char *subject;        /* values for what a template leaves open: "CN=gw7, OU=plant 3"; may be NULL */
 	struct clock clock;         /* asked anew after each wait */
 };
 
@@ -70,6 +72,9 @@ struct agent_reply {
 	const char *location;  /* of a redirection, as absolute URI; NULL or "": none */
 	const struct span *server_certs; /* DER that the MEF showed in the TLS handshake, leaf first */
 	size_t server_certs_n;
+	/* Of the TLS session that this call went over; empty where it has none, or where the caller cannot tell */
+	struct span tls_unique;   /* RFC 5929: on TLS 1.2 */
+	struct span tls_exporter; /* RFC 9266 */
 };
 
 struct agent;

@@ -3,6 +3,7 @@
 #include "agent/bootstrap.h"
 #include "agent/machine.h"
 #include "proto/est/attrs.h"
+#include "proto/est/linking.h"
 
 enum {
 	RUN_ARENA_MAX = 4 * 1024 * 1024,
@@ -38,6 +39,9 @@ struct agent {
 	size_t strangers;        /* roots of cacerts that nobody vouched for */
 	struct buf anchors_pem;  /* anchors, to be installed */
 	struct est_attrs attrs;  /* spans in the arena */
+	struct buf linking;      /* text of the TLS session that csrattrs came over; empty: it has none */
+	bool linked;             /* the CSR carries it */
+	struct name_template given; /* what config.subject says; values in the arena */
 	struct cert current;     /* view of config.client_cert */
 	const struct key *key;
 	struct buf csr;
@@ -68,5 +72,7 @@ bool run_moves(struct agent *a, const struct agent_reply *reply);
 /* request.c: the CSR as csrattrs and the current certificate want it (steps 2, 3b). */
 MUST_CHECK enum err run_take_attrs(struct agent *a, const struct agent_reply *reply, struct why *why);
 MUST_CHECK enum err run_make_csr(struct agent *a, struct why *why);
+/* subject.c: the Name of the CSR: the current certificate's, the template's filled in, or none. */
+MUST_CHECK enum err run_put_subject(struct agent *a, struct buf *out, struct why *why);
 /* request.c: the key that csrattrs, the caller or oneM2M want, in this order; KEY_NONE: the current one. */
 enum key_spec run_wanted_key(const struct agent *a);

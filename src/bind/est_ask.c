@@ -19,7 +19,8 @@ static enum err find_subject(
 /* RFC 7030 3.5: an RA passes requests on that were made elsewhere; what they echo may be of its own MEF. */
 static void forgive(struct est_asked *out)
 {
-	if (out->why.code != CODE_CHALLENGE_FORGED && out->why.code != CODE_CHALLENGE_CLIENT)
+	bool challenge = out->why.code == CODE_CHALLENGE_FORGED || out->why.code == CODE_CHALLENGE_CLIENT;
+	if (!challenge && out->why.code != CODE_LINKING_WRONG && out->why.code != CODE_LINKING_NONE)
 		return;
 	why_clear(&out->why);
 	out->ask.challenge_err = OK;
@@ -33,7 +34,9 @@ enum err est_ask(const struct est_turn *e, const struct client *client, bool ree
 	*out = (struct est_asked){.ask = {.client = client, .address = e->turn->call->peer.address, .label = e->label,
 		.reenrol = reenrol, .csr = csr, .challenge_why = &out->why}};
 	TRY(find_subject(e, csr, arena, out, &other, why));
-	out->ask.challenge_err = est_read_challenge(e, client, csr, out->nonce, &out->ask.nonce, &out->why);
+	out->ask.challenge_err = est_prove(e, client, csr, &out->proof, &out->why);
+	out->ask.nonce = out->proof.nonce;
+	out->ask.linked = out->proof.linked;
 	if (other) {
 		out->ask.client = &out->subject;
 		out->ask.ra = client;

@@ -11,18 +11,25 @@ struct est_turn {
 	int64_t now_s;
 };
 
+/* What a CSR showed of csrattrs and of its TLS session. */
+struct est_proof {
+	struct span nonce; /* of the challenge that it echoes; empty: none */
+	uint8_t nonce_octets[CHALLENGE_NONCE_SIZE];
+	bool linked; /* it carries a value of this session (RFC 7030 3.5) */
+};
 /*
- * Reads a request only as far as its challenge; everything else is the business of core/enrol. nonce_out stays empty
- * where none was echoed. What challenge_check says.
+ * http_est_challenge.c, for every operation that takes a CSR of its own client: what stands in challengePassword
+ * and estIdentityLinking is right or the request is refused (ERR_FORBIDDEN, ERR_EXPIRED). That nothing stands
+ * there is for core/enrol to judge.
  */
-MUST_CHECK enum err est_read_challenge(const struct est_turn *e, const struct client *client, struct span csr,
-	uint8_t nonce[CHALLENGE_NONCE_SIZE], struct span *nonce_out, struct why *why);
+MUST_CHECK enum err est_prove(const struct est_turn *e, const struct client *client, struct span der, struct est_proof *out,
+	struct why *why);
 
 /* What an authenticated client asks with one CSR; ask borrows from the rest, from the client and from the CSR. */
 struct est_asked {
 	struct client subject; /* whom an RA asks for */
-	uint8_t nonce[CHALLENGE_NONCE_SIZE];
-	struct why why;        /* of a challenge that is refused */
+	struct est_proof proof;
+	struct why why;        /* of a challenge or linking that is refused */
 	struct enrol_ask ask;
 };
 /*
@@ -36,3 +43,9 @@ MUST_CHECK enum err est_ask(const struct est_turn *e, const struct client *clien
 void est_serverkeygen(const struct est_turn *e);
 /* RFC 7030 4.3: http_est_cmc.c */
 void est_fullcmc(const struct est_turn *e);
+
+/* A fresh challenge for that client. */
+MUST_CHECK enum err est_make_challenge(
+	const struct est_turn *e, const struct client *client, struct buf *text_out, struct why *why);
+/* RFC 7030 4.5: http_est_attrs.c */
+void est_csrattrs(const struct est_turn *e);

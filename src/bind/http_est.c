@@ -1,9 +1,7 @@
 #include "base/mem.h"
 #include "bind/est_turn.h"
 #include "pki/cms.h"
-#include "proto/est/attrs.h"
 #include "proto/est/body.h"
-#include "proto/est/challenge.h"
 
 #include <stdio.h>
 
@@ -30,97 +28,6 @@ static void cacerts(const struct est_turn *e)
 	struct span own = turn_side(e->turn)->cacerts_cms;
 
 	turn_est_body(e->turn, EST_MEDIA_CERTS, own.n ? own : e->turn->env->ca_chain_cms, e->turn->call->user_agent);
-}
-
-/* The label alone decides whether the session counts, when a challenge is made and when it is checked. */
-static enum err challenge_facts_of(
-	const struct est_turn *e, const struct client *client, struct challenge_facts *out, struct why *why)
-{
-	const struct peer *peer = &e->turn->call->peer;
-
-	*out = (struct challenge_facts){
-		.identity = span_of(client->identity, sizeof(client->identity)),
-		.label = span_text(e->label->name),
-		.ttl_s = e->label->challenge_ttl_s,
-	};
-	if (!e->label->bind_tls)
-		return OK;
-	if (peer->exporter.n == 0)
-		return WHY(why, CHALLENGE_BINDING, "RFC 9266 3", "TLS session: want exporter octets, have none");
-	out->binding = peer->exporter;
-	return OK;
-}
-
-static enum err make_challenge(
-	const struct est_turn *e, const struct client *client, struct buf *text_out, struct why *why)
-{
-	const struct bind_env *env = e->turn->env;
-	struct challenge_facts facts = {0};
-	uint8_t random[28];
-
-	TRY(challenge_facts_of(e, client, &facts, why));
-	TRY(random_fill(&env->random, random, sizeof(random), why));
-	return challenge_write(secret_span(env->challenge_key), random, &facts,
-		e->now_s + e->label->challenge_ttl_s, text_out, why);
-}
-
-static enum err fill_ekus(const struct est_label *label, struct buf *oids, struct eku_list *out, struct why *why)
-{
-	size_t starts[sizeof(label->ask_ekus) / sizeof(label->ask_ekus[0]) + 1] = {0};
-
-	for (size_t i = 0; i < label->ask_ekus_n; i++) {
-		TRY(oid_parse(label->ask_ekus[i], oids, why));
-		starts[i + 1] = oids->n;
-	}
-	/* the buffer may have moved while it grew, so spans are taken now */
-	for (size_t i = 0; i < label->ask_ekus_n; i++)
-		out->oids[i] = span_of(oids->p + starts[i], starts[i + 1] - starts[i]);
-	out->n = label->ask_ekus_n;
-	return OK;
-}
-
-/* client NULL: what the label asks of everybody, without challenge and identity. */
-static enum err write_attrs(
-	const struct est_turn *e, const struct client *client, struct buf *der_out, struct why *why)
-{
-	struct buf challenge OWNED_BUF = BUF(CHALLENGE_TEXT_MAX);
-	struct buf sans OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
-	struct buf oids OWNED_BUF = BUF(1024);
-	/* TS-0003 10.1.1.1: keyUsage holds at least digitalSignature */
-	struct est_attrs attrs = {.key = e->label->ask_key, .digital_signature = true};
-
-	TRY(fill_ekus(e->label, &oids, &attrs.ekus, why));
-	if (client) {
-		/* TS-0003 8.3.6.2: a challengePassword and the identity that the MEF associates with the client */
-		TRY(make_challenge(e, client, &challenge, why));
-		TRY(policy_identity(&client->enrolee, &sans, why));
-		attrs.challenge = buf_span(&challenge);
-		attrs.sans = buf_span(&sans);
-	}
-	return est_attrs_write(&attrs, der_out, why);
-}
-
-static void csrattrs(const struct est_turn *e)
-{
-	struct arena arena OWNED_ARENA = ARENA(BIND_ARENA_MAX);
-	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
-	struct client client = {0};
-	struct why why = {0};
-	/* who may renew late may fetch what the renewal must carry; the challenge is good for that certificate alone */
-	enum err err = turn_client_late(e->turn, e->now_s, e->label->expired_s, &arena, &client, &why);
-	bool known = err == OK;
-
-	/* RFC 7030 4.5: no client authentication, unless the answer must be made for one client */
-	if (err == ERR_UNAUTHENTICATED && e->label->challenge == CHALLENGE_ACCEPTED) {
-		why_clear(&why);
-		err = OK;
-	}
-	if (err == OK)
-		err = write_attrs(e, known ? &client : NULL, &der, &why);
-	if (err != OK)
-		turn_fail(e->turn, &why);
-	else
-		turn_est_body(e->turn, EST_MEDIA_CSRATTRS, buf_span(&der), e->turn->call->user_agent);
 }
 
 /* What outlives bind_call while the certificate is being made. */
@@ -157,22 +64,6 @@ static struct waiting *waiting_new(const struct turn *t)
 	if (agent.n)
 		memcpy(w->agent, agent.p, agent.n);
 	return w;
-}
-
-enum err est_read_challenge(const struct est_turn *e, const struct client *client, struct span der,
-	uint8_t nonce[CHALLENGE_NONCE_SIZE], struct span *nonce_out, struct why *why)
-{
-	struct challenge_facts facts = {0};
-	struct csr csr = {0};
-
-	TRY(csr_parse(der, &csr, why));
-	if (!csr.has_challenge)
-		return OK;
-	TRY(challenge_facts_of(e, client, &facts, why));
-	/* TS-0003 8.3.6.2: the echo is checked wherever it is sent, not only where it must be */
-	TRY(challenge_check(secret_span(e->turn->env->challenge_key), csr.challenge, &facts, e->now_s, nonce, why));
-	*nonce_out = span_of(nonce, CHALLENGE_NONCE_SIZE);
-	return OK;
 }
 
 static void enrol_der(const struct est_turn *e, struct span der, struct waiting *w)
@@ -219,7 +110,7 @@ static const struct {
 	void (*run)(const struct est_turn *e);
 } operations[] = {
 	{EST_CACERTS, CALL_GET, "GET", cacerts},
-	{EST_CSRATTRS, CALL_GET, "GET", csrattrs},
+	{EST_CSRATTRS, CALL_GET, "GET", est_csrattrs},
 	{EST_SIMPLEENROLL, CALL_POST, "POST", enrol},
 	{EST_SIMPLEREENROLL, CALL_POST, "POST", enrol},
 	{EST_SERVERKEYGEN, CALL_POST, "POST", est_serverkeygen},

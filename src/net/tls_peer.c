@@ -68,7 +68,7 @@ static void find_unique(SSL *ssl, struct tls_link *link, struct peer *out)
 {
 	/* RFC 5929 3.1: the first Finished message of the handshake; ours are full ones, so the client's. There
 	 * is neither resumption nor renegotiation, which the attacks on tls-unique need. RFC 9266 3: none in 1.3 */
-	if (out->tls_version >= TLS1_3_VERSION)
+	if (out->tls_version >= TLS1_3_VERSION || SSL_session_reused(ssl))
 		return;
 	size_t n = SSL_get_peer_finished(ssl, link->unique, sizeof(link->unique));
 	if (n <= sizeof(link->unique))

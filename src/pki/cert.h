@@ -61,6 +61,8 @@ MUST_CHECK enum err cert_write_pem(struct span der, struct buf *out, struct why 
 /* "id-kp-clientAuth" and friends, else dotted; in the arena. */
 const char *oid_text(struct span contents, struct arena *arena);
 /* Dotted text to contents octets. ERR_SYNTAX. */
+/* "clientAuth, 1.3.6.1.5.5.7.3.1": serverAuth, clientAuth, cmcRA or dotted. ERR_SYNTAX, ERR_NOMEM. */
+MUST_CHECK enum err eku_list_read(struct span text, struct arena *arena, struct eku_list *out, struct why *why);
 MUST_CHECK enum err oid_parse(const char *dotted, struct buf *out, struct why *why);
 /* Several lines for people: subject, issuer, serial, validity, names, usage, key, SHA-256. */
 MUST_CHECK enum err cert_describe(struct span der, struct buf *out, struct why *why);

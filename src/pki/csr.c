@@ -141,7 +141,8 @@ static bool is_ascii(struct span s)
 	return true;
 }
 
-static enum err parse_challenge(struct der *values, struct csr *out, struct why *why)
+/* RFC 2985 5.4.1, RFC 7894 3.3: two attributes with the same form of value */
+static enum err parse_text(const char *clause, const char *what, struct der *values, struct span *out, struct why *why)
 {
 	struct der_item value = der_next(values);
 	bool is_text = value.tag == DER_UTF8
@@ -150,20 +151,23 @@ static enum err parse_challenge(struct der *values, struct csr *out, struct why 
 
 	/* RFC 2985 5.4.1: one DirectoryString of at least one character; RFC 8951 3.2 adds no other type */
 	if (!der_done(values) || !is_text || value.body.n == 0)
-		return WHY(why, CSR_SYNTAX, "RFC 2985 5.4.1",
-			"challengePassword: want one PrintableString, UTF8String or IA5String, have something else");
+		return WHY(why, CSR_SYNTAX, clause,
+			"%s: want one PrintableString, UTF8String or IA5String, have something else", what);
 	if (value.body.n > CSR_CHALLENGE_MAX)
-		return WHY(why, CSR_LIMIT, "RFC 2985 5.4.1", "challengePassword: want at most %d octets, have %zu",
-			CSR_CHALLENGE_MAX, value.body.n);
-	out->has_challenge = true;
-	out->challenge = value.body;
+		return WHY(why, CSR_LIMIT, clause, "%s: want at most %d octets, have %zu", what, CSR_CHALLENGE_MAX,
+			value.body.n);
+	*out = value.body;
 	return OK;
 }
 
 static enum err parse_attribute(struct span oid, struct der *values, struct csr *out, struct why *why)
 {
-	if (span_equal(oid, OID_CHALLENGE_PASSWORD))
-		return parse_challenge(values, out, why);
+	if (span_equal(oid, OID_CHALLENGE_PASSWORD)) {
+		out->has_challenge = true;
+		return parse_text("RFC 2985 5.4.1", "challengePassword", values, &out->challenge, why);
+	}
+	if (span_equal(oid, OID_EST_IDENTITY_LINKING))
+		return parse_text("RFC 7894 3.3", "estIdentityLinking", values, &out->linking, why);
 	if (span_equal(oid, OID_EXTENSION_REQUEST) || span_equal(oid, OID_MS_EXTENSION_REQUEST)) {
 		if (out->extensions.n) /* the same attribute under its two names */
 			return repeated("RFC 2985 5.4.2", "attribute", oid, why);

@@ -19,6 +19,7 @@ struct csr {
 	enum key_spec key_spec;
 	bool has_challenge;
 	struct span challenge; /* text octets of challengePassword */
+	struct span linking;   /* text octets of estIdentityLinking (RFC 7894 3.3); empty when absent */
 	struct span extensions; /* DER Extensions of extensionRequest, empty when absent */
 	struct span san;        /* DER GeneralNames, empty when absent */
 	bool has_key_usage;
@@ -43,9 +44,11 @@ MUST_CHECK enum err csr_verify(const struct csr *csr, struct why *why);
 struct csr_plan {
 	struct span subject;   /* DER Name */
 	struct span challenge; /* text; empty for none */
+	struct span linking;   /* text of estIdentityLinking; empty for none */
 	struct span sans;      /* DER GeneralNames; empty for none */
 	const struct eku_list *ekus; /* NULL for none */
 	bool digital_signature; /* ask for keyUsage digitalSignature */
+	struct span more_extensions; /* DER Extension elements, one after the other, none of those above */
 	struct span attributes; /* further attributes, DER one behind the other; empty for none */
 };
 /* Appends the signed request. out is as it was when anything fails. ERR_SYNTAX for a value that a request cannot hold. */

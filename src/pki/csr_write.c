@@ -14,13 +14,13 @@ enum {
 	CSR_PEM_MAX = 2 * CSR_DER_MAX, /* base64 and line ends take 1.4, the rest is for text around it */
 };
 
-static void put_challenge(struct buf *out, struct span text)
+static void put_text(struct buf *out, struct span oid, struct span text)
 {
 	size_t attribute = der_open(out, DER_SEQUENCE);
 
-	der_put_oid(out, OID_CHALLENGE_PASSWORD);
+	der_put_oid(out, oid);
 	size_t values = der_open(out, DER_SET);
-	/* RFC 2985 5.4.1: PrintableString where it fits, else UTF8String */
+	/* RFC 2985 5.4.1, RFC 7894 3.3: PrintableString where it fits, else UTF8String */
 	der_put(out, der_is_printable(text) ? DER_PRINTABLE : DER_UTF8, text);
 	der_close(out, values);
 	der_close(out, attribute);
@@ -71,20 +71,26 @@ static void put_extensions(struct buf *out, const struct csr_plan *plan)
 		put_ekus(out, plan->ekus);
 	if (plan->sans.n) /* RFC 5280 4.2.1.6: critical when the subject is empty */
 		put_extension(out, OID_CE_SUBJECT_ALT_NAME, name_is_empty(plan->subject), plan->sans);
+	buf_put_span(out, plan->more_extensions);
 	der_close(out, extensions);
 	der_close(out, values);
 	der_close(out, attribute);
 }
 
+static enum err check_text(const char *clause, const char *what, struct span text, struct why *why)
+{
+	if (text.n > CSR_CHALLENGE_MAX)
+		return WHY(why, CSR_PLAN, clause, "%s: want at most %d octets, have %zu", what, CSR_CHALLENGE_MAX, text.n);
+	if (!text_is_utf8(text))
+		return WHY(why, CSR_PLAN, clause, "%s: want UTF-8, have other bytes", what);
+	return OK;
+}
+
 static enum err check_plan(const struct csr_plan *plan, struct why *why)
 {
 	TRY(name_check(plan->subject, why));
-	if (plan->challenge.n > CSR_CHALLENGE_MAX)
-		return WHY(why, CSR_PLAN, "RFC 2985 5.4.1", "challengePassword: want at most %d octets, have %zu",
-			CSR_CHALLENGE_MAX, plan->challenge.n);
-	if (!text_is_utf8(plan->challenge))
-		return WHY(why, CSR_PLAN, "RFC 2985 5.4.1", "challengePassword: want UTF-8, have other bytes");
-	return OK;
+	TRY(check_text("RFC 2985 5.4.1", "challengePassword", plan->challenge, why));
+	return check_text("RFC 7894 3.3", "estIdentityLinking", plan->linking, why);
 }
 
 enum err csr_write(const struct csr_plan *plan, const struct key *key, struct buf *out, struct why *why)
@@ -99,8 +105,10 @@ enum err csr_write(const struct csr_plan *plan, const struct key *key, struct bu
 	TRY(key_write_spki(key, &info, why));
 	size_t attributes = der_open(&info, TAG_ATTRIBUTES);
 	if (plan->challenge.n)
-		put_challenge(&info, plan->challenge);
-	if (plan->sans.n || plan->digital_signature || (plan->ekus && plan->ekus->n))
+		put_text(&info, OID_CHALLENGE_PASSWORD, plan->challenge);
+	if (plan->linking.n)
+		put_text(&info, OID_EST_IDENTITY_LINKING, plan->linking);
+	if (plan->sans.n || plan->digital_signature || plan->more_extensions.n || (plan->ekus && plan->ekus->n))
 		put_extensions(&info, plan);
 	buf_put_span(&info, plan->attributes);
 	der_close(&info, attributes);

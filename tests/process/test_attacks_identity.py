@@ -212,7 +212,7 @@ def bodies_that_are_no_request_are_told_so(t):
 
 def challenges_count_once_for_one_client_one_label_one_session(t):
 	"""TS-0003 8.3.6.2, RFC 9266"""
-	own = ["subjectAltName = URI:urn:example:node:0001", "extendedKeyUsage = clientAuth"]
+	own = ["subjectAltName = URI:urn:example:node:0001", "extendedKeyUsage = clientAuth", "keyUsage = critical, digitalSignature"]
 	with Session(t.s, t.b) as session:
 		of_b = session.challenge("loose")
 	with Session(t.s, t.a) as session:
@@ -248,7 +248,7 @@ def a_challenge_expires(t):
 
 
 def twenty_at_once_with_one_challenge_get_one_certificate(t):
-	own = ["subjectAltName = URI:urn:example:node:0001", "extendedKeyUsage = clientAuth"]
+	own = ["subjectAltName = URI:urn:example:node:0001", "extendedKeyUsage = clientAuth", "keyUsage = critical, digitalSignature"]
 	with Session(t.s, t.a) as session:
 		same, spread = session.challenge("loose"), session.challenge("loose")
 	csr = t.csr(extensions=own, challenge=same)
@@ -295,7 +295,7 @@ def renewal_keeps_who_one_is(t):
 		t.refused(what, t.ask(csr, cert, path=REENROL), (403, f"OMEF-{want}"))
 	t.refused("no SAN", t.ask(t.csr(subject="/CN=device-0001"), cert, path=REENROL), (403, "OMEF-1522"))
 	with Session(t.s, cert) as session:
-		csr = t.csr(subject="/CN=device-0001", key=f"{cert}.key", extensions=[own, "extendedKeyUsage = clientAuth"],
+		csr = t.csr(subject="/CN=device-0001", key=f"{cert}.key", extensions=[own, "extendedKeyUsage = clientAuth", "keyUsage = critical, digitalSignature"],
 			challenge=session.challenge())
 		t.refused("the old key where a new one is wanted", session.enrol(csr, "onem2m", REENROL), (403, "OMEF-1526"))
 	t.nothing("renewals")

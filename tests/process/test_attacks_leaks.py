@@ -73,7 +73,7 @@ def hostile_traffic(s, secrets, device):
 		with Session(s, device) as session:
 			csr = make_csr(where, key, subject=subject)
 			check(session.enrol(csr)[0] in (400, 403), f"an evil subject: {name!r}")
-	own = ["subjectAltName = URI:urn:example:node:0001", "extendedKeyUsage = clientAuth"]
+	own = ["subjectAltName = URI:urn:example:node:0001", "extendedKeyUsage = clientAuth", "keyUsage = critical, digitalSignature"]
 	with Session(s, device) as session:
 		for label in ("onem2m", ""):
 			secrets.challenges.append(session.challenge(label))

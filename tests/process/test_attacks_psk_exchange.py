@@ -44,7 +44,7 @@ def challenge(session):
 
 def enrol(s, session, names, with_challenge, path=ENROL, label="onem2m/", subject="/"):
 	key = make_key(s.root / "attack.key")
-	ext = [f"subjectAltName = {names}", "extendedKeyUsage = clientAuth"] if names else ()
+	ext = [f"subjectAltName = {names}", "extendedKeyUsage = clientAuth", "keyUsage = critical, digitalSignature"] if names else ()
 	csr = make_csr(s.root, key, subject=subject, extensions=ext, challenge=with_challenge)
 	status, _, body = session.ask("POST", path.format(label), base64.b64encode(csr), {"Content-Type": "application/pkcs10"})
 	return status, body

@@ -50,7 +50,7 @@ def certificate_by_est(s, session, name, entity):
 	status, _, body = session.ask("GET", CSRATTRS.format("onem2m/"))
 	check(status == 200, f"csrattrs: {status} {body}")
 	key = make_key(s.root / f"{name}.est.key")
-	csr = make_csr(s.root, key, extensions=[f"subjectAltName = {entity}", "extendedKeyUsage = clientAuth"], challenge=challenge_of(body))
+	csr = make_csr(s.root, key, extensions=[f"subjectAltName = {entity}", "extendedKeyUsage = clientAuth", "keyUsage = critical, digitalSignature"], challenge=challenge_of(body))
 	status, _, body = session.ask("POST", ENROL.format("onem2m/"), base64.b64encode(csr), {"Content-Type": "application/pkcs10"})
 	check(status == 200, f"simpleenroll: {status} {body}")
 	check(serial_of(body) in s.serials(), "the certificate is on record")

@@ -96,13 +96,19 @@ static size_t take_header(char *data, size_t size, size_t count, void *arg)
 	struct fetch *f = arg;
 	const struct curl_tlssessioninfo *session = NULL;
 
-	if (f->ask->labels_n == 0 || f->reply->exported[0].n)
+	bool exports = f->ask->labels_n && f->reply->exported[0].n == 0;
+	bool bindings = f->ask->bindings && f->reply->unique_n + f->reply->exporter_n == 0;
+	if (!exports && !bindings)
 		return size * count;
 	if (curl_easy_getinfo(f->curl, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || !session || !session->internals) {
 		(void)WHY(&f->why, AGENT_LIBRARY, "", "libcurl: want the TLS session of a call");
 		return 0;
 	}
-	enum err err = fetch_psk_export(session->internals, f->ask->labels, f->ask->labels_n, f->reply->exported, &f->why);
+	enum err err = OK;
+	if (exports)
+		err = fetch_psk_export(session->internals, f->ask->labels, f->ask->labels_n, f->reply->exported, &f->why);
+	if (err == OK && bindings)
+		err = fetch_bindings(session->internals, f->reply, &f->why);
 	return err == OK ? size * count : 0;
 }
 

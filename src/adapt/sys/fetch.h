@@ -17,6 +17,7 @@ enum {
 	FETCH_IDENTITY_SIZE = 257, /* OpenSSL's PSK_MAX_IDENTITY_LEN, and a NUL */
 	FETCH_EXPORT_SIZE = 48,    /* TS-0003 10.3.1 */
 	FETCH_EXPORTS_MAX = 2,
+	FETCH_BINDING_MAX = 64,    /* RFC 5929: a Finished message; RFC 9266: 32 octets */
 	FETCH_ORIGIN_MAX = 512,    /* M2M_ID_MAX */
 };
 
@@ -48,6 +49,7 @@ struct fetch_ask {
 	/* RFC 5705: what to export from the TLS session of this very call, without context */
 	const char *labels[FETCH_EXPORTS_MAX];
 	size_t labels_n;
+	bool bindings; /* tell the channel bindings of the TLS session of this very call */
 };
 
 struct fetch_reply {
@@ -57,6 +59,9 @@ struct fetch_reply {
 	char location[CALL_PATH_MAX]; /* of a redirection, made absolute; "": none, or too long */
 	struct buf body; /* may hold a key: wiped */
 	struct secret exported[FETCH_EXPORTS_MAX]; /* FETCH_EXPORT_SIZE octets of each label asked for */
+	/* RFC 5929, full handshakes of TLS 1.2 alone; RFC 9266, TLS 1.2 only with the extended master secret */
+	uint8_t unique[FETCH_BINDING_MAX], exporter[FETCH_BINDING_MAX];
+	size_t unique_n, exporter_n; /* 0: none */
 	const struct span *certs; /* DER shown by the server, leaf first; valid until the next call */
 	size_t certs_n;
 };

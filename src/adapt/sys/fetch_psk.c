@@ -109,3 +109,25 @@ enum err fetch_psk_export(void *ssl, const char *const *labels, size_t labels_n,
 	}
 	return OK;
 }
+
+enum err fetch_bindings(void *ssl, struct fetch_reply *out, struct why *why)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	bool old = SSL_version(ssl) == TLS1_2_VERSION;
+
+	/* RFC 5929 3.1: the first Finished, which in a full handshake is ours; RFC 9266 3: none on TLS 1.3 */
+	if (old && !SSL_session_reused(ssl)) {
+		size_t n = SSL_get_finished(ssl, out->unique, sizeof(out->unique));
+		out->unique_n = n <= sizeof(out->unique) ? n : 0;
+	}
+	/* RFC 9266 2: on TLS 1.2 only with the extended master secret */
+	if (old && SSL_get_extms_support(ssl) != 1)
+		return OK;
+	/* RFC 9266 2: 32 octets, the context is given and empty */
+	if (SSL_export_keying_material(ssl, out->exporter, 32, label, strlen(label), (const unsigned char *)"", 0, 1) != 1) {
+		ERR_clear_error();
+		return WHY(why, CRYPTO, "RFC 5705 4", "exporter of %s", label);
+	}
+	out->exporter_n = 32;
+	return OK;
+}

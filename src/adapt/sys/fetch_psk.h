@@ -12,3 +12,6 @@ MUST_CHECK enum err fetch_psk_arm(void *ssl_ctx, struct fetch_server *s, struct 
 /* Octets of each label, without context. ERR_UNSUPPORTED without the extended master secret; ERR_CRYPTO. */
 MUST_CHECK enum err fetch_psk_export(void *ssl, const char *const *labels, size_t labels_n, struct secret *out,
 	struct why *why);
+
+/* Channel bindings of that session into the reply. ERR_CRYPTO. */
+MUST_CHECK enum err fetch_bindings(void *ssl, struct fetch_reply *out, struct why *why);

@@ -187,6 +187,18 @@ const struct conf_issuer *conf_issuer_find(const struct conf *c, const char *nam
 	return NULL;
 }
 
+/* RFC 9908 1: the list has no way to ask for a subject */
+static enum err check_asks(const char *path, const struct conf *c, struct why *why)
+{
+	for (size_t i = 0; i < c->labels.n; i++) {
+		const struct est_label *l = &c->labels.items[i];
+		if (l->ask_subject[0] && l->attrs == ATTRS_LEGACY)
+			return WHY(why, CONF_VALUE, "RFC 9908 3.4", "%s: [label %s]: ask_subject wants attrs = template or both, have legacy",
+				path, l->name[0] ? l->name : "default");
+	}
+	return OK;
+}
+
 static enum err check_issuers(const char *path, const struct conf *c, struct why *why)
 {
 	for (size_t i = 0; i < c->labels.n; i++) {
@@ -315,6 +327,7 @@ static enum err check_whole(const char *path, const struct conf *c, struct why *
 	if (c->crl_overlap_s >= c->crl_lifetime_s)
 		return WHY(why, CONF_VALUE, "", "%s: [ca] crl_overlap: want less than crl_lifetime", path);
 	TRY(check_rollover(path, c, why));
+	TRY(check_asks(path, c, why));
 	TRY(check_issuers(path, c, why));
 	TRY(check_proxies(path, c, why));
 	return check_profiles(path, c, why);

@@ -144,6 +144,8 @@ const struct conf_key conf_schema[] = {
 	LABEL("proxied", yes_no, proxied, 0, 1, "no", "Clients whose TLS ends at a trusted proxy count here; never with bind_tls or linking required."),
 	LABEL("ask_key", ask_key, ask_key, 0, 0, "any", "Key asked for in csrattrs: any, P-256, P-384, RSA-2048, RSA-3072, RSA-4096."),
 	LABEL("ask_ekus", label_ekus, ask_ekus, 0, 4, "", "Extended key usages asked for in csrattrs and checked in the CSR."),
+	LABEL("ask_subject", ask_subject, ask_subject, 0, LABEL_SUBJECT_MAX - 1, "",
+		"Subject asked for in csrattrs and checked in the CSR: 'CN, O=Acme, OU'; what has no value is for the client to fill in. Needs attrs = template or both."),
 	ISSUER("kind", issuer_kind, kind, 0, 0, "est", "est: an upstream EST CA, to which this MEF is a registration authority; command: a program of yours."),
 	ISSUER("chain", text, chain, 1, CONF_PATH_MAX - 1, NULL, "Its CA certificates up to the root, PEM: what it issues must chain to them."),
 	ISSUER("uri", text, uri, 0, 255, "", "est: https://FQDN[:PORT]/.well-known/est[/LABEL]."),

@@ -43,6 +43,7 @@ extern const struct conf_type conf_type_pairs; /* struct conf_pairs */
 extern const struct conf_type conf_type_linking;
 extern const struct conf_type conf_type_keygen;
 extern const struct conf_type conf_type_attrs;
+extern const struct conf_type conf_type_ask_subject;
 extern const struct conf_type conf_type_hold;
 extern const struct conf_type conf_type_issuer_kind;
 extern const struct conf_type conf_type_proxy_protocol;

@@ -1,6 +1,7 @@
 #include "app/conf/schema.h"
 
 #include "base/text.h"
+#include "pki/name_template.h"
 
 #define UNKNOWN(why, key, item) \
 	WHY((why), CONF_VALUE, "", "%s: '%.*s' is not one of those listed in the comment", (key)->name, \
@@ -348,3 +349,23 @@ static void ask_key_show(const void *base, const struct conf_key *key, struct bu
 }
 
 const struct conf_type conf_type_ask_key = {ask_key_set, ask_key_show};
+
+static enum err ask_subject_set(void *base, const struct conf_key *key, struct span value, struct why *why)
+{
+	struct arena arena OWNED_ARENA = ARENA(4 * LABEL_SUBJECT_MAX);
+	struct name_template parts;
+	struct why cause = {0};
+
+	if (value.n > key->max)
+		return WHY(why, CONF_VALUE, "", "%s: want at most %llu octets", key->name, (unsigned long long)key->max);
+	if (name_template_read(value, &arena, &parts, &cause) != OK)
+		return WHY(why, CONF_VALUE, "", "%s: %s", key->name, cause.text);
+	return conf_type_text.set(base, key, value, why);
+}
+
+static void ask_subject_show(const void *base, const struct conf_key *key, struct buf *out)
+{
+	conf_type_text.show(base, key, out);
+}
+
+const struct conf_type conf_type_ask_subject = {ask_subject_set, ask_subject_show};

@@ -29,9 +29,10 @@ static void driving_fini(struct driving *d)
 static enum err do_call(struct driving *d, const struct agent_action *action, struct why *why)
 {
 	OWNED_REPLY struct fetch_reply got = {0};
+	const struct fetch_ask call = {.method = action->method, .url = action->url, .media_type = action->media_type,
+		.accept = action->accept, .body = action->body, .base64 = true, .bindings = true};
 
-	TRY(fetch_call(d->fetch, action->method, action->url, action->media_type, action->accept, action->body, &got,
-		why));
+	TRY(fetch_send(d->fetch, &call, &got, why));
 	struct agent_reply reply = {
 		.status = got.status,
 		.media_type = span_text(got.media_type),
@@ -40,6 +41,8 @@ static enum err do_call(struct driving *d, const struct agent_action *action, st
 		.location = got.location,
 		.server_certs = got.certs,
 		.server_certs_n = got.certs_n,
+		.tls_unique = span_of(got.unique, got.unique_n),
+		.tls_exporter = span_of(got.exporter, got.exporter_n),
 	};
 	agent_feed(d->agent, &reply);
 	return OK;
@@ -167,6 +170,8 @@ static enum err start(struct driving *d, struct span leaf, struct why *why)
 		.by_psk = ask->by_psk,
 		.key_wish = ask->key_wish,
 		.reuse_key = ask->reuse_key,
+		.link_session = ask->link_session,
+		.subject = ask->subject,
 		.clock = d->cli->clock,
 	};
 	struct fetch_config fetch = {

@@ -17,6 +17,8 @@ struct drive_ask {
 	struct span key_pem;
 	enum key_spec key_wish;
 	bool reuse_key;
+	bool link_session;   /* as in agent_config */
+	const char *subject; /* likewise */
 	bool no_wait; /* fail with ERR_PENDING instead of sleeping */
 	bool tls12_only;
 };

@@ -13,7 +13,7 @@ static enum err enrol_by_est(struct cli *cli, struct why *why)
 	OWNED_BUF struct buf origin = BUF(ORIGIN_MAX);
 	OWNED_LOCK int lock = -1;
 	struct drive_ask ask = {.goal = AGENT_ENROL, .dir = enrolee_dir(cli), .connect = cli_value(cli, "connect"),
-		.no_wait = cli_flag(cli, "no-wait"), .tls12_only = cli_flag(cli, "tls12")};
+		.no_wait = cli_flag(cli, "no-wait"), .tls12_only = cli_flag(cli, "tls12"), .link_session = cli_flag(cli, "link-session"), .subject = cli_value(cli, "subject")};
 
 	TRY(enrolee_want(cli, "mef", &ask.mef_uri, why));
 	TRY(enrolee_key_option(cli, &ask.key_wish, why));
@@ -188,6 +188,8 @@ static const struct cli_option enrol_options[] = {
 	{"no-maf", NULL, "Tell the MEF that this device uses no MAF."},
 	{"out", "DIR", "Where to keep the credentials (same as --dir; default ./enrolee)."},
 	{"key-type", "KIND", "New key where the MEF has no wish: P-256 (default), P-384, RSA-2048, RSA-3072, RSA-4096."},
+	{"subject", "TEXT", "Values for what the MEF's subject template leaves to the device, as 'OU=plant 3, serialNumber=4711'."},
+	{"link-session", NULL, "Link the request to the TLS session (RFC 7030 3.5) also where the MEF does not ask for it."},
 	{"connect", "HOST:PORT", "Connect there instead of to the URI's host; its certificate must still name the host."},
 	{"no-wait", NULL, "Do not sleep when the MEF says \"later\": keep the key and exit 1."},
 	{"tls12", NULL, "Use TLS 1.2 only."},

@@ -22,7 +22,7 @@ static enum err renew_held(struct cli *cli, struct enrolee_held *h, struct why *
 	const char *mef = cli_value(cli, "mef");
 	struct drive_ask ask = {.goal = AGENT_RENEW, .dir = enrolee_dir(cli), .connect = cli_value(cli, "connect"),
 		.reuse_key = cli_flag(cli, "reuse-key"), .no_wait = cli_flag(cli, "no-wait"),
-		.tls12_only = cli_flag(cli, "tls12")};
+		.tls12_only = cli_flag(cli, "tls12"), .link_session = cli_flag(cli, "link-session")};
 
 	TRY(enrolee_key_option(cli, &ask.key_wish, why));
 	if (ask.key_wish == KEY_NONE && key_spec_of_spki(h->view.spki) != KEY_OTHER)
@@ -72,6 +72,7 @@ static const struct cli_option renew_options[] = {
 	{"mef", "URI", "Another address of the MEF."},
 	{"out", "DIR", "Where the credentials are (same as --dir)."},
 	{"connect", "HOST:PORT", "Connect there instead of to the URI's host."},
+	{"link-session", NULL, "Link the request to the TLS session (RFC 7030 3.5) also where the MEF does not ask for it."},
 	{"no-wait", NULL, "Do not sleep when the MEF says \"later\"."},
 	{"quiet-noop", NULL, "Exit 0 instead of 6 when renewal is not due."},
 	{"tls12", NULL, "Use TLS 1.2 only."},

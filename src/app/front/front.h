@@ -39,7 +39,7 @@ void flight_connect(struct flight *f, int fd);
 
 /*
  * exports.c: an http_exports; arg is the front, of which it reads the labels. The fetching and the use of a challenge
- * under a label that binds to the TLS session, the enrolment exchange, the key registration at a MAF.
+ * under a label that binds to the TLS session, CSRs under one that takes linking, the enrolment exchange, the key registration at a MAF.
  */
 enum call_export front_exports(void *arg, const struct call *call);
 

@@ -190,11 +190,18 @@ static enum err check_challenge(struct flow *f, const struct enrol_ask *ask, con
 	/* an RA answers for its clients itself (RFC 7030 3.5); what they echo may be another server's challenge */
 	if (ask->ra)
 		return OK;
-	if (csr->has_challenge != (ask->nonce.n > 0))
+	bool echoed = ask->nonce.n > 0;
+	if (csr->has_challenge ? !echoed && !ask->linked : echoed)
 		return WHY(&f->why, BUG, "", "challenge of the request was not checked");
-	if (ask->label->challenge == CHALLENGE_REQUIRED && !csr->has_challenge)
+	if (ask->label->challenge == CHALLENGE_REQUIRED && !echoed)
 		return WHY(&f->why, CHALLENGE_MISSING, "TS-0003 8.3.6.2",
-			"challengePassword: label '%s' wants the value from csrattrs, have none", ask->label->name);
+			"challengePassword: label '%s' wants the value from csrattrs, have %s", ask->label->name,
+			csr->has_challenge ? "one of the TLS session" : "none");
+	/* RFC 7030 3.5: a server that requires it refuses requests without */
+	if (ask->label->linking == LINKING_REQUIRED && !ask->linked)
+		return WHY(&f->why, LINKING_MISSING, "RFC 7030 3.5",
+			"%s: label '%s' wants the value of the TLS session, have none",
+			echoed ? "estIdentityLinking" : "challengePassword", ask->label->name);
 	return OK;
 }
 
@@ -288,6 +295,7 @@ static void digest_request(struct flow *f, struct span der)
 
 static enum err prepare(struct flow *f, const struct enrol_ask *ask)
 {
+	struct attrs_asked asked;
 	struct csr csr = {0};
 	struct span der = {0};
 
@@ -308,8 +316,10 @@ static enum err prepare(struct flow *f, const struct enrol_ask *ask)
 	if (f->cert.n)
 		return OK;
 	TRY(find_decision(f, ask->label));
+	TRY(asked_find(f->env.store, ask->label, f->enrolee_id, &f->arena, &asked, &f->why));
+	asked.must = asked.must || f->nonce.n > 0;
 	return (f->reenrol ? policy_reenrol : policy_enrol)(
-		ask->client, ask->label, &csr, &f->arena, &f->order, &f->why);
+		ask->client, &asked, &csr, &f->arena, &f->order, &f->why);
 }
 
 static enum err audit_issued(struct flow *f, const struct issue_result *result, int64_t now_s)

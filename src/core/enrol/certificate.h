@@ -36,6 +36,7 @@ struct enrol_ask {
 	bool reenrol;
 	struct span csr;            /* DER */
 	struct span nonce;          /* of the checked challenge; empty: none was echoed */
+	bool linked;                /* the CSR carries a value of its TLS session, which was checked; or an RA vouches */
 	enum err challenge_err;     /* OK (also when none was echoed), or what challenge_check said */
 	const struct why *challenge_why; /* its reason; may be NULL when challenge_err is OK */
 };

@@ -37,7 +37,7 @@ enum hold_mode {
 	HOLD_ALL = 2,
 };
 
-enum { LABELS_MAX = 16, LABEL_NAME_MAX = 64, LABEL_PATH_MAX = 512 };
+enum { LABELS_MAX = 16, LABEL_NAME_MAX = 64, LABEL_PATH_MAX = 512, LABEL_SUBJECT_MAX = 256 };
 
 struct est_label {
 	char name[LABEL_NAME_MAX]; /* "" is the default label */
@@ -62,6 +62,7 @@ struct est_label {
 	enum key_spec ask_key;    /* asked for in csrattrs; KEY_NONE: no wish */
 	char ask_ekus[4][64];     /* dotted, asked for in csrattrs and checked */
 	size_t ask_ekus_n;
+	char ask_subject[LABEL_SUBJECT_MAX]; /* template asked for in csrattrs and checked (pki/name_template.h); "": no wish */
 };
 
 struct label_set {

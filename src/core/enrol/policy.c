@@ -80,18 +80,19 @@ static enum err refuse_subject(const struct client *client, struct span subject,
 		SPAN_FMT(span_first(span_text(have), SHOWN_MAX)));
 }
 
-static enum err take_subject(const struct client *client, const struct csr *csr, bool foreign, struct arena *arena,
-	struct span *out, struct why *why)
+static enum err take_subject(const struct client *client, const struct attrs_asked *asked, const struct csr *csr,
+	struct arena *arena, struct span *out, struct why *why)
 {
 	const struct enrolee *e = &client->enrolee;
 	struct buf name OWNED_BUF = BUF(NAME_DER_MAX);
 	bool good = false;
 
+	*out = csr->subject;
+	if (asked->subject.n && (asked->must || asked_subject(asked, e, csr->subject, arena, &(struct why){0}) == OK))
+		return asked_subject(asked, e, csr->subject, arena, why);
 	/* No registration authority can write into a request that the client signed: another CA may add a subject. */
-	if (name_is_empty(csr->subject) && foreign) {
-		*out = csr->subject;
+	if (name_is_empty(csr->subject) && asked->label->issuer[0])
 		return OK;
-	}
 	if (name_is_empty(csr->subject)) {
 		TRY(name_write_cn(default_cn(e), NULL, &name, why));
 		return keep(arena, buf_span(&name), out, why);
@@ -101,10 +102,7 @@ static enum err take_subject(const struct client *client, const struct csr *csr,
 		TRY(subject_is_cn(csr->subject, e->entity_id, is_dns_type(e->entity_type), arena, &good, why));
 	if (!good && !client->self_named && client->leaf.subject.n && !name_is_empty(client->leaf.subject))
 		TRY(name_equal(csr->subject, client->leaf.subject, &good, why));
-	if (!good)
-		return refuse_subject(client, csr->subject, arena, why);
-	*out = csr->subject;
-	return OK;
+	return good ? OK : refuse_subject(client, csr->subject, arena, why);
 }
 
 static void put_sans(struct buf *out, const struct san_list *list)
@@ -148,7 +146,7 @@ static enum err parse_sans(struct span der, struct arena *arena, struct san_list
 	return der.n ? san_parse(der, arena, out, why) : OK;
 }
 
-static enum err take_sans(const struct client *client, const struct est_label *label, const struct csr *csr,
+static enum err take_sans(const struct client *client, const struct attrs_asked *asked, const struct csr *csr,
 	struct arena *arena, struct span *out, struct why *why)
 {
 	const struct san_list want = identity_of(&client->enrolee);
@@ -157,66 +155,11 @@ static enum err take_sans(const struct client *client, const struct est_label *l
 
 	TRY(parse_sans(csr->san, arena, &have, why));
 	/* TS-0003 10.1.4: the CSR carries the identity; plain RFC 7030 clients leave it to the MEF to add. */
-	bool absent = have.n == 0 && label->challenge == CHALLENGE_ACCEPTED;
+	bool absent = have.n == 0 && !asked->must;
 	if (!absent && !san_same_set(&want, &have))
 		return refuse_sans("TS-0003 8.3.6.2", &want, &have, why);
 	TRY(san_write(&want, &der, why));
 	return keep(arena, buf_span(&der), out, why);
-}
-
-static bool list_has(const struct eku_list *list, struct span oid)
-{
-	for (size_t i = 0; i < list->n; i++) {
-		if (span_equal(list->oids[i], oid))
-			return true;
-	}
-	return false;
-}
-
-static enum err check_asked_eku(const char *dotted, const struct csr *csr, struct arena *arena, struct why *why)
-{
-	struct buf oid OWNED_BUF = BUF(64);
-
-	TRY(oid_parse(dotted, &oid, why));
-	if (list_has(&csr->ekus, buf_span(&oid)))
-		return OK;
-	const char *name = oid_text(buf_span(&oid), arena);
-	return WHY(why, POLICY_EKU, "TS-0003 8.3.6.2", "extendedKeyUsage: want %s, have %zu others", name ? name : dotted,
-		csr->ekus.n);
-}
-
-static enum err check_unasked_eku(const struct est_label *label, struct span have, struct arena *arena, struct why *why)
-{
-	for (size_t i = 0; i < label->ask_ekus_n; i++) {
-		struct buf oid OWNED_BUF = BUF(64);
-		TRY(oid_parse(label->ask_ekus[i], &oid, why));
-		if (span_equal(buf_span(&oid), have))
-			return OK;
-	}
-	const char *name = oid_text(have, arena);
-	return WHY(why, POLICY_EKU, "TS-0003 8.3.6.2", "extendedKeyUsage: want only those that csrattrs asks for, have %s",
-		name ? name : "another");
-}
-
-static enum err check_ekus(const struct est_label *label, const struct csr *csr, struct arena *arena, struct why *why)
-{
-	if (label->ask_ekus_n == 0)
-		return OK;
-	for (size_t i = 0; i < label->ask_ekus_n && label->challenge == CHALLENGE_REQUIRED; i++)
-		TRY(check_asked_eku(label->ask_ekus[i], csr, arena, why));
-	for (size_t i = 0; i < csr->ekus.n; i++)
-		TRY(check_unasked_eku(label, csr->ekus.oids[i], arena, why));
-	return OK;
-}
-
-static enum err check_key(const struct est_label *label, const struct csr *csr, struct why *why)
-{
-	bool asked = label->ask_key != KEY_NONE && label->challenge == CHALLENGE_REQUIRED;
-
-	if (asked && csr->key_spec != label->ask_key)
-		return WHY(why, POLICY_KEY, "TS-0003 10.1.1.1", "key: want %s, have %s", key_spec_name(label->ask_key),
-			key_spec_name(csr->key_spec));
-	return OK;
 }
 
 static enum err begin_order(const struct client *client, const struct est_label *label, const struct csr *csr,
@@ -233,15 +176,14 @@ static enum err begin_order(const struct client *client, const struct est_label 
 	return OK;
 }
 
-enum err policy_enrol(const struct client *client, const struct est_label *label, const struct csr *csr,
+enum err policy_enrol(const struct client *client, const struct attrs_asked *asked, const struct csr *csr,
 	struct arena *arena, struct issue_order *out, struct why *why)
 {
-	TRY(begin_order(client, label, csr, out, why));
+	TRY(begin_order(client, asked->label, csr, out, why));
 	TRY(check_no_ca(csr, why));
-	TRY(take_subject(client, csr, label->issuer[0] != '\0', arena, &out->subject, why));
-	TRY(take_sans(client, label, csr, arena, &out->sans, why));
-	TRY(check_ekus(label, csr, arena, why));
-	return check_key(label, csr, why);
+	TRY(take_subject(client, asked, csr, arena, &out->subject, why));
+	TRY(take_sans(client, asked, csr, arena, &out->sans, why));
+	return asked_rest(asked, csr, arena, why);
 }
 
 /* RFC 7030 4.2.2: subject identical to the current certificate's, compared as RFC 5280 7.1 says. */
@@ -285,19 +227,18 @@ static enum err check_reuse(const struct client *client, const struct est_label 
 	return OK;
 }
 
-enum err policy_reenrol(const struct client *client, const struct est_label *label, const struct csr *csr,
+enum err policy_reenrol(const struct client *client, const struct attrs_asked *asked, const struct csr *csr,
 	struct arena *arena, struct issue_order *out, struct why *why)
 {
 	if (!client->provisioned)
 		return WHY(why, POLICY_NOT_PROVISIONED, "TS-0003 8.3.6.2",
 			"client '%s': want a certificate of this MEF, have a bootstrap credential", client->enrolee.id);
-	TRY(begin_order(client, label, csr, out, why));
+	TRY(begin_order(client, asked->label, csr, out, why));
 	TRY(check_no_ca(csr, why));
 	TRY(same_subject(&client->leaf, csr, arena, why));
 	TRY(same_sans(client, csr, arena, why));
-	TRY(check_ekus(label, csr, arena, why));
-	TRY(check_key(label, csr, why));
-	TRY(check_reuse(client, label, csr, why));
+	TRY(asked_rest(asked, csr, arena, why));
+	TRY(check_reuse(client, asked->label, csr, why));
 	out->subject = csr->subject;
 	return keep(arena, client->leaf.san, &out->sans, why);
 }

@@ -1,17 +1,11 @@
-#include "proto/est/attrs.h"
+#include "proto/est/attrs_inner.h"
 
-#include "pki/der.h"
 #include "pki/oid.h"
 
 enum { EXTENSION_VALUE_MAX = 4 * 1024 };
 
 /* One row per key that can be asked for: how the wish reads and which signature goes with it. */
-static const struct wish {
-	enum key_spec spec;
-	struct span curve; /* empty: RSA */
-	uint32_t bits;
-	struct span signature;
-} wishes[] = {
+static const struct est_wish wishes[] = {
 	{KEY_P256, OID_P256, 0, OID_SHA256_ECDSA},
 	{KEY_P384, OID_P384, 0, OID_SHA384_ECDSA},
 	{KEY_RSA2048, {NULL, 0}, 2048, OID_SHA256_RSA},
@@ -21,8 +15,16 @@ static const struct wish {
 
 enum { WISHES = sizeof(wishes) / sizeof(wishes[0]) };
 
-/* Attribute: SEQUENCE { type, SET { value } }; `value` is one whole element. */
-static void put_attribute(struct buf *out, struct span type, struct span value)
+const struct est_wish *est_wish_find(enum key_spec spec)
+{
+	for (size_t i = 0; i < WISHES; i++) {
+		if (wishes[i].spec == spec)
+			return &wishes[i];
+	}
+	return NULL;
+}
+
+void est_put_attribute(struct buf *out, struct span type, struct span value)
 {
 	struct buf inner OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 
@@ -57,7 +59,7 @@ static void put_ekus(struct buf *out, const struct eku_list *ekus)
 }
 
 /* RFC 9908 3.2: one extensionRequest attribute, its SET holding exactly one Extensions with values */
-static void put_extensions(struct buf *out, const struct est_attrs *attrs)
+void est_put_extensions(struct buf *out, const struct est_attrs *attrs)
 {
 	struct buf usage OWNED_BUF = BUF(8);
 	struct buf list OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
@@ -75,10 +77,10 @@ static void put_extensions(struct buf *out, const struct est_attrs *attrs)
 		return;
 	der_put(&value, DER_SEQUENCE, buf_span(&list));
 	out->bad |= usage.bad || list.bad || value.bad;
-	put_attribute(out, OID_EXTENSION_REQUEST, buf_span(&value));
+	est_put_attribute(out, OID_EXTENSION_REQUEST, buf_span(&value));
 }
 
-static void put_key(struct buf *out, const struct wish *wish)
+static void put_key(struct buf *out, const struct est_wish *wish)
 {
 	struct buf value OWNED_BUF = BUF(64);
 
@@ -86,7 +88,7 @@ static void put_key(struct buf *out, const struct wish *wish)
 		der_put_oid(&value, wish->curve);
 	else
 		der_put_small(&value, wish->bits);
-	put_attribute(out, wish->curve.n ? OID_EC_PUBLIC_KEY : OID_RSA, buf_span(&value));
+	est_put_attribute(out, wish->curve.n ? OID_EC_PUBLIC_KEY : OID_RSA, buf_span(&value));
 	/* RFC 7030 4.5.2: a signature scheme is asked for by its bare OID */
 	der_put_oid(out, wish->signature);
 }
@@ -102,7 +104,7 @@ static bool is_printable(struct span s)
 	return true;
 }
 
-static enum err put_challenge(struct buf *out, const struct est_attrs *attrs, struct why *why)
+enum err est_put_challenge(struct buf *out, const struct est_attrs *attrs, struct why *why)
 {
 	struct buf value OWNED_BUF = BUF(CSR_CHALLENGE_MAX + 8);
 
@@ -112,23 +114,40 @@ static enum err put_challenge(struct buf *out, const struct est_attrs *attrs, st
 	if (attrs->challenge.n) {
 		/* TS-0003 8.3.6.2: the MEF hands out the value, so it is an attribute, not the bare OID */
 		der_put(&value, DER_PRINTABLE, attrs->challenge);
-		put_attribute(out, OID_CHALLENGE_PASSWORD, buf_span(&value));
-	} else if (attrs->asks_challenge) {
-		der_put_oid(out, OID_CHALLENGE_PASSWORD);
+		est_put_attribute(out, OID_CHALLENGE_PASSWORD, buf_span(&value));
 	}
 	return OK;
 }
 
-enum err est_attrs_write(const struct est_attrs *attrs, struct buf *der_out, struct why *why)
+/* RFC 7030 3.5, RFC 7894 4: bare OIDs, as the value is the client's to find in its TLS session */
+static void put_linking(struct buf *out, const struct est_attrs *attrs)
+{
+	if (attrs->asks_challenge && attrs->challenge.n == 0)
+		der_put_oid(out, OID_CHALLENGE_PASSWORD);
+	if (attrs->asks_linking)
+		der_put_oid(out, OID_EST_IDENTITY_LINKING);
+}
+
+static enum err put_list(struct buf *out, const struct est_attrs *attrs, struct why *why)
+{
+	const struct est_wish *wish = est_wish_find(attrs->key);
+
+	TRY(est_put_challenge(out, attrs, why));
+	est_put_extensions(out, attrs);
+	if (wish)
+		put_key(out, wish);
+	return OK;
+}
+
+enum err est_attrs_write(const struct est_attrs *attrs, enum est_attrs_form form, struct buf *der_out, struct why *why)
 {
 	struct buf list OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 
-	TRY(put_challenge(&list, attrs, why));
-	put_extensions(&list, attrs);
-	for (size_t i = 0; i < WISHES; i++) {
-		if (wishes[i].spec == attrs->key)
-			put_key(&list, &wishes[i]);
-	}
+	if (form != EST_ATTRS_TEMPLATE)
+		TRY(put_list(&list, attrs, why));
+	put_linking(&list, attrs);
+	if (form != EST_ATTRS_LIST)
+		TRY(est_template_put(&list, attrs, why));
 	TRY(buf_check(&list, "CSR attributes", why));
 	der_put(der_out, DER_SEQUENCE, buf_span(&list));
 	return buf_check(der_out, "CSR attributes", why);
@@ -146,7 +165,7 @@ static void keep_unknown(struct est_attrs *out, struct span oid)
 		out->unknown[out->unknown_n++] = oid;
 }
 
-static enum err read_challenge(struct der values, struct est_attrs *out, struct why *why)
+enum err est_read_challenge(struct der values, struct est_attrs *out, struct why *why)
 {
 	if (out->challenge.n || out->asks_challenge)
 		return bad(why, "one challengePassword");
@@ -168,7 +187,7 @@ static enum err read_challenge(struct der values, struct est_attrs *out, struct 
 	return OK;
 }
 
-static enum key_spec key_by_curve(struct span curve)
+enum key_spec est_key_by_curve(struct span curve)
 {
 	for (size_t i = 0; i < WISHES; i++) {
 		if (wishes[i].curve.n && span_equal(wishes[i].curve, curve))
@@ -177,7 +196,16 @@ static enum key_spec key_by_curve(struct span curve)
 	return KEY_OTHER;
 }
 
-static enum key_spec key_by_bits(struct span number)
+enum key_spec est_key_by_bits(uint32_t bits)
+{
+	for (size_t i = 0; i < WISHES; i++) {
+		if (wishes[i].bits && wishes[i].bits == bits)
+			return wishes[i].spec;
+	}
+	return KEY_OTHER;
+}
+
+static enum key_spec key_by_number(struct span number)
 {
 	uint32_t bits = 0;
 
@@ -185,11 +213,7 @@ static enum key_spec key_by_bits(struct span number)
 		return KEY_OTHER;
 	for (size_t i = 0; i < number.n; i++)
 		bits = bits << 8 | number.p[i];
-	for (size_t i = 0; i < WISHES; i++) {
-		if (wishes[i].bits && wishes[i].bits == bits)
-			return wishes[i].spec;
-	}
-	return KEY_OTHER;
+	return est_key_by_bits(bits);
 }
 
 /* RFC 9908 3.2: no value means any parameters; then the smallest key that we would make is meant. */
@@ -198,7 +222,7 @@ static enum err read_key(struct der values, bool rsa, struct est_attrs *out, str
 	enum key_spec spec = rsa ? KEY_RSA3072 : KEY_P256;
 
 	if (der_more(&values))
-		spec = rsa ? key_by_bits(der_take_uint(&values)) : key_by_curve(der_take_oid(&values));
+		spec = rsa ? key_by_number(der_take_uint(&values)) : est_key_by_curve(der_take_oid(&values));
 	if (!der_done(&values))
 		return bad(why, rsa ? "rsaEncryption with one INTEGER" : "id-ecPublicKey with one curve OID");
 	if (out->key == KEY_NONE || out->key == KEY_OTHER) /* of several wishes the first that can be met */
@@ -206,7 +230,7 @@ static enum err read_key(struct der values, bool rsa, struct est_attrs *out, str
 	return OK;
 }
 
-static enum err read_ekus(struct span value, struct est_attrs *out, struct why *why)
+enum err est_read_ekus(struct span value, struct est_attrs *out, struct why *why)
 {
 	struct der d = der_init(value);
 	struct der list = der_enter(&d, DER_SEQUENCE);
@@ -232,7 +256,7 @@ static enum err read_key_usage(struct span value, struct est_attrs *out, struct 
 	return OK;
 }
 
-static enum err read_sans(struct span value, struct est_attrs *out, struct why *why)
+enum err est_read_sans(struct span value, struct est_attrs *out, struct why *why)
 {
 	struct der d = der_init(value);
 	struct der names = der_enter(&d, DER_SEQUENCE);
@@ -250,9 +274,9 @@ static enum err read_extension(struct der *list, unsigned int *seen, struct est_
 		struct span oid;
 		enum err (*read)(struct span value, struct est_attrs *out, struct why *why);
 	} rows[] = {
-		{OID_CE_SUBJECT_ALT_NAME, read_sans},
+		{OID_CE_SUBJECT_ALT_NAME, est_read_sans},
 		{OID_CE_KEY_USAGE, read_key_usage},
-		{OID_CE_EXT_KEY_USAGE, read_ekus},
+		{OID_CE_EXT_KEY_USAGE, est_read_ekus},
 	};
 	struct der d = der_enter(list, DER_SEQUENCE);
 	struct span oid = der_take_oid(&d);
@@ -306,37 +330,86 @@ static enum err read_item(
 	struct span oid, struct der values, unsigned int *seen, struct est_attrs *out, struct why *why)
 {
 	if (span_equal(oid, OID_CHALLENGE_PASSWORD))
-		return read_challenge(values, out, why);
+		return est_read_challenge(values, out, why);
 	if (span_equal(oid, OID_EXTENSION_REQUEST))
 		return read_extensions(values, seen, out, why);
 	if (span_equal(oid, OID_EC_PUBLIC_KEY))
 		return read_key(values, false, out, why);
 	if (span_equal(oid, OID_RSA))
 		return read_key(values, true, out, why);
+	if (span_equal(oid, OID_EST_IDENTITY_LINKING)) {
+		out->asks_linking = true;
+		return OK;
+	}
 	if (!is_known_signature(oid))
 		keep_unknown(out, oid);
 	return OK;
 }
 
-/* AttrOrOID */
-static enum err read_entry(struct der *list, unsigned int *seen, struct est_attrs *out, struct why *why)
+/* AttrOrOID; a bare OID has no values. */
+static enum err take_entry(struct der *list, struct span *oid_out, struct der *values_out, struct why *why)
 {
-	struct der none = der_init((struct span){NULL, 0});
-
-	if (der_peek(list) == DER_OID)
-		return read_item(der_take_oid(list), none, seen, out, why);
+	*values_out = der_init((struct span){NULL, 0});
+	if (der_peek(list) == DER_OID) {
+		*oid_out = der_take_oid(list);
+		return OK;
+	}
 	struct der d = der_enter(list, DER_SEQUENCE);
-	struct span oid = der_take_oid(&d);
-	struct der values = der_enter(&d, DER_SET);
-	if (!der_done(&d))
-		return bad(why, "OID or Attribute { type, SET OF value }");
-	return read_item(oid, values, seen, out, why);
+	*oid_out = der_take_oid(&d);
+	*values_out = der_enter(&d, DER_SET);
+	return der_done(&d) ? OK : bad(why, "OID or Attribute { type, SET OF value }");
+}
+
+static enum err read_list(struct der list, struct est_attrs *out, struct why *why)
+{
+	unsigned int seen = 0;
+
+	while (der_more(&list)) {
+		struct span oid;
+		struct der values;
+		TRY(take_entry(&list, &oid, &values, why));
+		TRY(read_item(oid, values, &seen, out, why));
+	}
+	return der_done(&list) ? OK : bad(why, "a SEQUENCE of OIDs and attributes");
+}
+
+static enum err read_template(struct der values, struct est_attrs *out, struct why *why)
+{
+	if (out->is_template)
+		return WHY(why, EST_ATTRS, "RFC 9908 3.4", "csrattrs: want one certificationRequestInfoTemplate");
+	struct span value = der_next(&values).all;
+	if (!der_done(&values))
+		return WHY(why, EST_ATTRS, "RFC 9908 3.4", "certificationRequestInfoTemplate: want one value");
+	out->is_template = true;
+	return est_template_parse(value, out, why);
+}
+
+/* RFC 9908 4: of the rest only what says nothing of the CSR's contents, but of the session that it goes over */
+static enum err find_template(struct der list, struct est_attrs *out, struct why *why)
+{
+	bool asks_challenge = false;
+	bool asks_linking = false;
+
+	while (der_more(&list)) {
+		struct span oid;
+		struct der values;
+		TRY(take_entry(&list, &oid, &values, why));
+		if (span_equal(oid, OID_CSR_TEMPLATE))
+			TRY(read_template(values, out, why));
+		asks_linking |= span_equal(oid, OID_EST_IDENTITY_LINKING);
+		asks_challenge |= span_equal(oid, OID_CHALLENGE_PASSWORD) && !der_more(&values);
+	}
+	if (!out->is_template)
+		return OK;
+	if (!der_done(&list))
+		return bad(why, "a SEQUENCE of OIDs and attributes");
+	out->asks_linking |= asks_linking;
+	out->asks_challenge |= asks_challenge && out->challenge.n == 0;
+	return OK;
 }
 
 enum err est_attrs_parse(struct span der, struct est_attrs *out, struct why *why)
 {
-	unsigned int seen = 0;
-
 	*out = (struct est_attrs){0};
 	if (der.n == 0) /* RFC 7030 4.5.2: 204 says the same as an empty SEQUENCE */
 		return OK;
@@ -345,9 +418,8 @@ enum err est_attrs_parse(struct span der, struct est_attrs *out, struct why *why
 			der.n);
 	struct der d = der_init(der);
 	struct der list = der_enter(&d, DER_SEQUENCE);
-	while (der_more(&list))
-		TRY(read_entry(&list, &seen, out, why));
-	if (!der_done(&list) || !der_done(&d))
+	if (!der_done(&d))
 		return bad(why, "a SEQUENCE of OIDs and attributes, and nothing behind it");
-	return OK;
+	TRY(find_template(list, out, why));
+	return out->is_template ? OK : read_list(list, out, why);
 }

@@ -1,6 +1,9 @@
 #include "proto/m2m/prefs.h"
 
 #include "base/text.h"
+#include "pki/cert.h"
+#include "pki/key.h"
+#include "pki/name_template.h"
 #include "proto/m2m/message.h"
 #include "wire/doc.h"
 #include "wire/uri.h"
@@ -9,7 +12,7 @@
 
 enum {
 	WHERE_SIZE = 32,
-	NAMES_MAX = 8,
+	NAMES_MAX = 12,
 	PAIR_OCTETS = 110,            /* of one pair in an instruction, beside its identifier */
 	PAIRS_OCTETS_MAX = 48 * 1024, /* so that the last instruction of an exchange fits in a document */
 };
@@ -181,10 +184,34 @@ static enum err check_pairs(const struct prefs *p, struct why *why)
 	return OK;
 }
 
+/* RFC 7030 4.5.2: what this enrolee's csrattrs ask; only its form is checked here */
+static enum err read_asks(const struct part *top, struct prefs *out, struct why *why)
+{
+	struct name_template subject;
+	struct eku_list ekus;
+
+	out->ask_subject = out->ask_ekus = out->ask_key = "";
+	TRY(message_text(&top->m, "askSubject", OPTIONAL, PREFS_ASK_MAX, &out->ask_subject, why));
+	TRY(message_text(&top->m, "askEkus", OPTIONAL, PREFS_ASK_MAX, &out->ask_ekus, why));
+	TRY(message_text(&top->m, "askKey", OPTIONAL, PREFS_ASK_MAX, &out->ask_key, why));
+	enum err err = name_template_read(span_text(out->ask_subject), top->m.arena, &subject, why);
+	if (err != OK)
+		return why_within(err, "askSubject", why);
+	err = eku_list_read(span_text(out->ask_ekus), top->m.arena, &ekus, why);
+	if (err != OK)
+		return why_within(err, "askEkus", why);
+	enum key_spec key = key_spec_parse(span_text(out->ask_key));
+	if (out->ask_key[0] && (key == KEY_NONE || key == KEY_OTHER))
+		return WHY(why, PREFS_FIELD, "", "askKey: want P-256, P-384, RSA-2048, RSA-3072 or RSA-4096, have '%.40s'",
+			out->ask_key);
+	return OK;
+}
+
 static enum err read_top(const struct part *top, struct prefs *out, struct why *why)
 {
 	static const char *const names[NAMES_MAX] = {
-		"certificate", "certificateUsages", "estLabel", "enrolmentExpiry", "mafs", "targets"};
+		"certificate", "certificateUsages", "estLabel", "enrolmentExpiry", "mafs", "targets", "askSubject", "askEkus",
+		"askKey"};
 	int certificate = out->certificate;
 
 	TRY(check_names(top, names, why));
@@ -193,6 +220,7 @@ static enum err read_top(const struct part *top, struct prefs *out, struct why *
 	TRY(read_usages(top, "certificateUsages", SUID_CERTIFICATE, &out->certificate_usages, why));
 	TRY(read_label(top, out, why));
 	TRY(message_number(&top->m, "enrolmentExpiry", OPTIONAL, PREFS_EXPIRY_MIN_S, PREFS_EXPIRY_MAX_S, &out->enrolment_expiry_s, why));
+	TRY(read_asks(top, out, why));
 	TRY(read_list(top, "mafs", PREFS_MAFS_MAX, read_maf, out, why));
 	TRY(read_list(top, "targets", PREFS_TARGETS_MAX, read_target, out, why));
 	return check_pairs(out, why);
@@ -231,6 +259,9 @@ enum err prefs_write(const struct prefs *p, struct buf *out, struct why *why)
 		message_put_text(&arena, target, "id", p->targets[i].id);
 		message_put_usages(&arena, target, "usages", &p->targets[i].usages);
 	}
+	message_put_text(&arena, top, "askSubject", p->ask_subject);
+	message_put_text(&arena, top, "askEkus", p->ask_ekus);
+	message_put_text(&arena, top, "askKey", p->ask_key);
 	TRY(doc_write(top, DOC_JSON, out, why));
 	if (out->n - start > PREFS_WRITTEN_MAX)
 		return WHY(why, PREFS_LIMIT, "", "preferences: want at most %d octets without blanks, have %zu", PREFS_WRITTEN_MAX, out->n - start);

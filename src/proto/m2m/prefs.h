@@ -5,7 +5,8 @@
  *
  *	{"certificate": "offer", "certificateUsages": [42], "estLabel": "onem2m", "enrolmentExpiry": 7776000,
  *	 "mafs": [{"fqdn": "maf.example.com", "uri": "https://maf.example.com:8444", "credential": "symmetricKey", "usages": [32]}],
- *	 "targets": [{"id": "cse1.m2m.example.com", "usages": [22, 23]}]}
+ *	 "targets": [{"id": "cse1.m2m.example.com", "usages": [22, 23]}],
+ *	 "askSubject": "CN, O=Acme", "askEkus": "clientAuth", "askKey": "P-384"}
  */
 #include "base/arena.h"
 #include "base/buf.h"
@@ -14,7 +15,7 @@
 
 enum { PREFS_MAFS_MAX = 8, PREFS_TARGETS_MAX = 64, PREFS_TEXT_MAX = 16 * 1024,
 	PREFS_WRITTEN_MAX = 14 * 1024, /* without blanks: an exchange stores them and 2 KiB more in one row (STORE_KEY_INFO_MAX) */
-	PREFS_URI_MAX = 255, PREFS_LABEL_MAX = 63 };
+	PREFS_URI_MAX = 255, PREFS_LABEL_MAX = 63, PREFS_ASK_MAX = 255 };
 
 enum prefs_certificate {
 	PREFS_CERT_NEVER = 1,
@@ -45,6 +46,10 @@ struct prefs {
 	size_t mafs_n;
 	struct prefs_target targets[PREFS_TARGETS_MAX];
 	size_t targets_n;
+	/* What csrattrs asks of this enrolee instead of what its label asks; NULL or "": what the label asks */
+	const char *ask_subject; /* pki/name_template.h */
+	const char *ask_ekus;
+	const char *ask_key;
 };
 
 enum { PREFS_EXPIRY_DEFAULT_S = 90 * 86400, PREFS_EXPIRY_MIN_S = 60, PREFS_EXPIRY_MAX_S = 10 * 365 * 86400 };

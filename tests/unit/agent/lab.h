@@ -149,7 +149,7 @@ static inline void lab_feed_attrs(struct lab *lab, const struct est_attrs *attrs
 	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
 	struct why why = {0};
 
-	must(est_attrs_write(attrs, &der, &why));
+	must(est_attrs_write(attrs, EST_ATTRS_LIST, &der, &why));
 	lab_feed_der(lab, "application/csrattrs", buf_span(&der));
 }
 

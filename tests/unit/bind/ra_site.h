@@ -40,7 +40,8 @@ static inline void csr_make(const struct key *key, const char *cn, const char *n
 	assert_int_equal(name_write_cn(cn, NULL, &subject, &why), OK);
 	if (name)
 		assert_int_equal(san_write(&list, &sans, &why), OK);
-	const struct csr_plan plan = {.subject = buf_span(&subject), .sans = buf_span(&sans), .challenge = span_text(challenge)};
+	const struct csr_plan plan = {.subject = buf_span(&subject), .sans = buf_span(&sans), .challenge = span_text(challenge),
+		.digital_signature = true};
 	buf_clear(out);
 	assert_int_equal(csr_write(&plan, key, out, &why), OK);
 }

@@ -73,16 +73,26 @@ static void request(struct bench *b, const struct csr_wish *wish)
 	request_with(b, wish, b->other_key);
 }
 
+static struct attrs_asked asked_of(struct bench *b)
+{
+	struct attrs_asked asked;
+
+	good(asked_find(NULL, &b->label, NULL, &b->arena, &asked, &b->why), &b->why);
+	return asked;
+}
+
 static enum err enrol(struct bench *b)
 {
 	why_clear(&b->why);
-	return policy_enrol(&b->client, &b->label, &b->csr, &b->arena, &b->order, &b->why);
+	struct attrs_asked asked = asked_of(b);
+	return policy_enrol(&b->client, &asked, &b->csr, &b->arena, &b->order, &b->why);
 }
 
 static enum err reenrol(struct bench *b)
 {
 	why_clear(&b->why);
-	return policy_reenrol(&b->client, &b->label, &b->csr, &b->arena, &b->order, &b->why);
+	struct attrs_asked asked = asked_of(b);
+	return policy_reenrol(&b->client, &asked, &b->csr, &b->arena, &b->order, &b->why);
 }
 
 static void admitted(struct bench *b, enum err err)

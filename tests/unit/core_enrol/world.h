@@ -242,6 +242,7 @@ struct csr_wish {
 	struct san san;      /* instead of sans */
 	const char *challenge;
 	const char *ekus[3]; /* dotted */
+	bool no_usage;       /* without keyUsage */
 };
 
 static inline void make_csr(const struct csr_wish *wish, const struct key *key, struct buf *out)
@@ -266,6 +267,7 @@ static inline void make_csr(const struct csr_wish *wish, const struct key *key, 
 		.challenge = span_text(wish->challenge),
 		.sans = wish->san.kind ? buf_span(&san) : wish->sans,
 		.ekus = ekus.n ? &ekus : NULL,
+		.digital_signature = !wish->no_usage,
 	};
 	good(csr_write(&plan, key, out, &why), &why);
 	for (size_t i = 0; i < 3; i++)

@@ -37,7 +37,7 @@ static void write_ok(const struct est_attrs *in, struct buf *der)
 {
 	struct why why = {0};
 
-	assert_int_equal(est_attrs_write(in, der, &why), OK);
+	assert_int_equal(est_attrs_write(in, EST_ATTRS_LIST, der, &why), OK);
 }
 
 /* TS-0003 8.3.6.2: challenge with its value and identity of the client, in one answer */
@@ -244,14 +244,14 @@ static void a_challenge_that_no_printable_string_holds_is_not_written(void **sta
 	struct why why = {0};
 	(void)state;
 
-	assert_int_equal(est_attrs_write(&in, &der, &why), ERR_BUG);
+	assert_int_equal(est_attrs_write(&in, EST_ATTRS_LIST, &der, &why), ERR_BUG);
 	memset(text, 'A', sizeof(text));
 	in.challenge = span_of(text, sizeof(text));
 	why_clear(&why);
-	assert_int_equal(est_attrs_write(&in, &der, &why), ERR_BUG);
+	assert_int_equal(est_attrs_write(&in, EST_ATTRS_LIST, &der, &why), ERR_BUG);
 	in.challenge = span_of(text, CSR_CHALLENGE_MAX);
 	why_clear(&why);
-	assert_int_equal(est_attrs_write(&in, &der, &why), OK);
+	assert_int_equal(est_attrs_write(&in, EST_ATTRS_LIST, &der, &why), OK);
 }
 
 /* RFC 7030 4.5.2: what is not recognised is ignored, however much it is */
