@@ -32,7 +32,7 @@ static const struct step steps[] = {
 		"step 2: obtain the CSR attributes", run_take_attrs, STATE_KEY},
 	[STATE_KEY] = {AGENT_MAKE_KEY, NULL, NULL, NULL, "step 3a: make the key pair", NULL, STATE_ENROL},
 	[STATE_ENROL] = {AGENT_CALL, "simpleenroll", "simplereenroll", "application/pkcs7-mime",
-		"step 3c: ask for the certificate", run_take_issued, STATE_INSTALL},
+		"step 3c: ask for the certificate", run_take_enrolled, STATE_INSTALL},
 	[STATE_INSTALL] = {AGENT_INSTALL, NULL, NULL, NULL, "step 3f: install certificate and key", NULL, STATE_DONE},
 	[STATE_WAIT] = {AGENT_WAIT, NULL, NULL, NULL, "waiting as the MEF asked", NULL, STATE_DONE},
 	[STATE_DONE] = {AGENT_DONE, NULL, NULL, NULL, "done", NULL, STATE_DONE},
@@ -123,6 +123,7 @@ void agent_free(struct agent *a)
 {
 	if (!a)
 		return;
+	key_free(a->made);
 	buf_fini(&a->url);
 	buf_fini(&a->anchors_pem);
 	buf_fini(&a->chain_pem);
@@ -142,6 +143,8 @@ static void fail(struct agent *a, const struct why *why)
 
 static const char *operation_of(const struct agent *a)
 {
+	if (a->config.server_key && a->state == STATE_ENROL)
+		return "serverkeygen";
 	return a->config.goal == AGENT_RENEW ? steps[a->state].renew_operation : steps[a->state].operation;
 }
 
@@ -157,7 +160,7 @@ static void describe_call(struct agent *a, const struct step *step, struct agent
 	a->posts = enrol;
 	out->method = enrol ? CALL_POST : CALL_GET;
 	out->url = buf_text(&a->url);
-	out->accept = step->accept;
+	out->accept = enrol && a->config.server_key ? "multipart/mixed" : step->accept;
 	out->media_type = enrol ? EST_MEDIA_PKCS10 : NULL;
 	out->body = enrol ? buf_span(&a->body) : (struct span){NULL, 0};
 }
@@ -171,6 +174,7 @@ void agent_next(struct agent *a, struct agent_action *out, struct why *why)
 		describe_call(a, step, out);
 	out->key = run_wanted_key(a);
 	out->certificate = a->issued;
+	out->made_key = a->made;
 	out->chain_pem = buf_span(&a->chain_pem);
 	out->anchors_pem = buf_span(&a->anchors_pem);
 	out->wait_s = a->wait_s;

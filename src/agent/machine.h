@@ -33,6 +33,12 @@ struct agent_config {
 	bool reuse_key;             /* renewal with the same key */
 	bool link_session;          /* RFC 7030 3.5: link the CSR to the TLS session also where csrattrs does not ask */
 	const char *subject;        /* values for what a template leaves open: "CN=gw7, OU=plant 3"; may be NULL */
+	bool server_key;            /* RFC 7030 4.4, for AGENT_ENROL: the MEF makes the key; the one made here only signs the request */
+	/* The MEF encrypts it: for a shared key by its identifier (4.4.1.1), or for a certificate's key (4.4.1.2). Borrowed. */
+	const char *decrypt_id;
+	const struct secret *decrypt_secret;
+	const struct key *decrypt_key;
+	struct span decrypt_cert;   /* DER */
 	struct clock clock;         /* asked anew after each wait */
 };
 
@@ -60,6 +66,7 @@ struct agent_action {
 	struct span certificate; /* DER */
 	struct span chain_pem;   /* intermediates */
 	struct span anchors_pem; /* new explicit anchors (cacerts) */
+	const struct key *made_key; /* that the MEF made, to be stored in place of the one fed; NULL: it made none */
 	/* AGENT_WAIT */
 	int64_t wait_s;
 };

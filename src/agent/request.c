@@ -115,6 +115,7 @@ static enum err write_csr(struct agent *a, struct csr_plan *plan, struct why *wh
 enum err run_make_csr(struct agent *a, struct why *why)
 {
 	struct buf subject OWNED_BUF = BUF(NAME_DER_MAX);
+	struct buf decrypt OWNED_BUF = BUF(CSR_DER_MAX);
 	const struct eku_list ekus = wanted_ekus(a);
 	struct csr_plan plan = {.ekus = &ekus, .digital_signature = a->attrs.digital_signature};
 
@@ -124,6 +125,8 @@ enum err run_make_csr(struct agent *a, struct why *why)
 	plan.subject = buf_span(&subject);
 	plan.sans = a->sans;
 	TRY(plan_linking(a, &plan, why));
+	TRY(run_put_decrypt(a, &decrypt, why));
+	plan.attributes = buf_span(&decrypt);
 	buf_clear(&a->csr);
 	buf_clear(&a->body);
 	TRY(write_csr(a, &plan, why));

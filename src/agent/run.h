@@ -44,6 +44,7 @@ struct agent {
 	struct name_template given; /* what config.subject says; values in the arena */
 	struct cert current;     /* view of config.client_cert */
 	const struct key *key;
+	struct key *made; /* by the MEF */
 	struct buf csr;
 	struct buf body;
 	struct span sans; /* that the CSR carries */
@@ -69,6 +70,12 @@ MUST_CHECK enum err run_take_issued(struct agent *a, const struct agent_reply *r
  * configured. True: the call goes to a->moved.
  */
 bool run_moves(struct agent *a, const struct agent_reply *reply);
+/* trust.c: does that certificate, good now, lead to the anchors in force? */
+MUST_CHECK enum err run_check_path(struct agent *a, struct span der, struct why *why);
+/* server_key.c: what comes back for the request: a certificate, with server_key a key too. */
+MUST_CHECK enum err run_take_enrolled(struct agent *a, const struct agent_reply *reply, struct why *why);
+/* server_key.c: the request's attributes on how the key is to be encrypted; nothing where it is not. */
+MUST_CHECK enum err run_put_decrypt(const struct agent *a, struct buf *out, struct why *why);
 /* request.c: the CSR as csrattrs and the current certificate want it (steps 2, 3b). */
 MUST_CHECK enum err run_take_attrs(struct agent *a, const struct agent_reply *reply, struct why *why);
 MUST_CHECK enum err run_make_csr(struct agent *a, struct why *why);

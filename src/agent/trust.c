@@ -242,6 +242,21 @@ static enum err check_chain(struct agent *a, const struct cert_set *pool, int64_
 	return OK;
 }
 
+enum err run_check_path(struct agent *a, struct span der, struct why *why)
+{
+	OWNED_ANCHORS struct anchors *anchors = NULL;
+	struct span path[CHAIN_MAX];
+	struct cert cert = {0};
+	uint8_t anchor[32];
+	int64_t at_s = 0;
+
+	TRY(cert_parse(der, &cert, why));
+	TRY(check_dates(a, &cert, &at_s, why));
+	size_t n = gather_path(der, &a->inner, path);
+	TRY(make_anchors(&a->anchors, &anchors, why));
+	return chain_check(anchors, der, path, n, CHAIN_ANY, at_s, anchor, why);
+}
+
 static enum err check_issued(struct agent *a, const struct cert *cert, const struct cert_set *pool, struct why *why)
 {
 	int64_t at_s = 0;

@@ -11,6 +11,13 @@ enum { CMS_ENVELOPE_MAX = 128 * 1024, CMS_KEK_ID_MAX = 512 };
 enum cms_cipher { CMS_AES_128 = 16, CMS_AES_256 = 32 }; /* octets of the key; CBC */
 enum cms_transport { CMS_RSA_OAEP = 0 /* SHA-256 */, CMS_RSA_PKCS1 = 1 };
 
+/*
+ * The key-encryption key of a key that both sides share: HKDF-SHA256 without salt, the purpose as info, as many octets
+ * as the key wrap has (docs/decisions/0016).
+ */
+#define CMS_KEK_PURPOSE_128 "OpenMEF serverkeygen AES-128 key wrap"
+#define CMS_KEK_PURPOSE_256 "OpenMEF serverkeygen AES-256 key wrap"
+MUST_CHECK enum err cms_kek_derive(struct span shared, enum cms_cipher wrap, struct secret *out, struct why *why);
 /* kek: 16 or 32 octets, which choose AES-128 or AES-256 key wrap (RFC 3565 2.3). signed_info: ContentInfo { SignedData }. */
 MUST_CHECK enum err cms_envelop_kek(struct span signed_info, enum cms_cipher cipher, struct span kek, struct span kek_id,
 	struct buf *out, struct why *why);

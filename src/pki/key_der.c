@@ -44,6 +44,12 @@ enum err key_parse_pkcs8(struct span der, struct key **out, struct why *why)
 	k = key_adopt(pkey);
 	if (!k)
 		return WHY(why, NOMEM, "", "key");
+	/* the public half comes along with the private one, and may be another's */
+	EVP_PKEY_CTX *ctx OWNED_PKEY_CTX = EVP_PKEY_CTX_new_from_pkey(NULL, pkey, NULL);
+	bool pair = ctx && EVP_PKEY_pairwise_check(ctx) == 1;
+	ossl_forget();
+	if (!pair)
+		return WHY(why, KEY_PEM, "RFC 5958 2", "private key: want a public key that belongs to it, have another");
 	if (key_spec_of(k) == KEY_OTHER)
 		return WHY(why, KEY_KIND, "TS-0003 10.1.1.1", "private key: want P-256, P-384 or RSA of 2048 to 4096 bits, have %s",
 			key_spec_name(key_spec_of(k)));

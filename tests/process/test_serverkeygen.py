@@ -293,9 +293,45 @@ def encrypted_only(s, requests, rsa):
 	refused(s, rsa, requests.make(attribute(ASYMMETRIC, tlv(4, key_id(f"{rsa}.pem")))), 403, "challengePassword", path=path)
 
 
+def enrolee(s, out, *argv, want=0, says=()):
+	done = subprocess.run([s.binary.parent / "enrolee", "enrol", "--out", s.root / out, *argv], capture_output=True, text=True, timeout=120)
+	told = done.stdout + done.stderr
+	check(done.returncode == want, f"enrolee {argv}: exit {done.returncode}, want {want}\n{told}")
+	for text in says:
+		check(text in told, f"want '{text}' in {told}")
+	return s.root / out / "current"
+
+
+def installed(s, current):
+	pkcs8 = subprocess.run(["openssl", "pkcs8", "-topk8", "-nocrypt", "-in", current / "key.pem", "-outform", "DER"], capture_output=True,
+		check=True).stdout
+	return belongs(s, pkcs8, (current / "cert.pem").read_bytes())
+
+
+def by_device(s, rsa, ec, sign_only):
+	base = f"https://localhost:{s.https}/.well-known/est"
+	keys = set()
+	for stem, how in ((sign_only, "--server-key"), (rsa, "--server-key"), (rsa, "--server-key-cipher"), (ec, "--server-key-cipher")):
+		given = ("--mef", base, "--cert", f"{stem}.pem", "--key", f"{stem}.key", "--anchors", s.dir / "ca" / "root.cert.pem")
+		keys.add(installed(s, enrolee(s, f"out-{stem.name}{how}", *given, how)))
+	check(len(keys) == 4, "each key is new")
+	given = ("--cert", f"{sign_only}.pem", "--key", f"{sign_only}.key", "--anchors", s.dir / "ca" / "root.cert.pem")
+	enrolee(s, "out-none", "--mef", base, *given, "--server-key-cipher", want=4, says=["OMEF-1287", "keyAgreement"])
+	check(not (s.root / "out-none" / "current").exists(), "nothing was installed")
+	# the label that wants a challenge gives keys away encrypted only
+	enrolee(s, "out-none", "--mef", f"{base}/onem2m", *given, "--server-key", want=4, says=["OMEF-1343"])
+
+
+def by_device_psk(s):
+	given = ("--mef", f"https://localhost:{s.https}", "--psk", s.root / "pump.kpm", "--psk-id", "pump@localhost")
+	installed(s, enrolee(s, "out-psk", *given, "--server-key-cipher"))
+	# the re-authentication key of that exchange serves as well
+	installed(s, enrolee(s, "out-psk", "--again", "--server-key-cipher"))
+
+
 def audited(s):
 	rows = run(s.binary, "audit", "list", "--dir", s.dir, "--json", "--limit", "1000")
-	check("enrolment with a key made here" in rows, "the audit log tells who made the key")
+	check(rows.count("enrolment with a key made here") == len(made), "the audit log tells who made each key, once")
 	check("enrol.refused" in rows, "and what was refused")
 
 
@@ -342,6 +378,8 @@ def main():
 		by_symmetric_key(s, requests, pump, "pump", kpm, "valve@localhost")
 		by_psk(s, requests, "pump", kpm)
 		encrypted_only(s, requests, rsa)
+		by_device(s, rsa, ec, sign_only)
+		by_device_psk(s)
 		audited(s)
 		s.stop()
 		nowhere(s)

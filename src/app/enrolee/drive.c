@@ -14,6 +14,7 @@ struct driving {
 	struct fetch *fetch; /* in use */
 	struct fetch *own;   /* the same where nobody gave one */
 	struct key *key;
+	struct key *held; /* of cert_pem, where a made key is encrypted for it */
 	struct buf key_pem; /* of key */
 	struct drive_result *result;
 };
@@ -23,6 +24,7 @@ static void driving_fini(struct driving *d)
 	agent_free(d->agent);
 	fetch_free(d->own);
 	key_free(d->key);
+	key_free(d->held);
 	buf_fini_wipe(&d->key_pem);
 }
 
@@ -88,6 +90,10 @@ static enum err do_install(struct driving *d, const struct agent_action *action,
 {
 	OWNED_BUF struct buf cert_pem = BUF(PEM_MAX);
 
+	if (action->made_key) {
+		buf_clear(&d->key_pem);
+		TRY(key_write_pem(action->made_key, (struct span){NULL, 0}, &d->key_pem, why));
+	}
 	TRY(cert_write_pem(action->certificate, &cert_pem, why));
 	struct generation g = {
 		.key_pem = buf_span(&d->key_pem),
@@ -159,6 +165,19 @@ static enum err check_pair(const struct drive_ask *ask, struct span leaf, struct
 	return key_matches_spki(key, cert.spki) ? OK : WHY(why, AGENT_KEY, "", "want the key of the certificate, have another");
 }
 
+/* RFC 7030 4.4.1: for which key of the device the MEF encrypts the one that it makes */
+static enum err take_decrypt(struct driving *d, struct span leaf, struct agent_config *config, struct why *why)
+{
+	config->decrypt_id = d->ask->decrypt_id;
+	config->decrypt_secret = d->ask->decrypt_secret;
+	if (config->decrypt_id)
+		return OK;
+	TRY(key_parse_pem(d->ask->key_pem, (struct span){NULL, 0}, &d->held, why));
+	config->decrypt_key = d->held;
+	config->decrypt_cert = leaf;
+	return OK;
+}
+
 static enum err start(struct driving *d, struct span leaf, struct why *why)
 {
 	const struct drive_ask *ask = d->ask;
@@ -172,6 +191,7 @@ static enum err start(struct driving *d, struct span leaf, struct why *why)
 		.reuse_key = ask->reuse_key,
 		.link_session = ask->link_session,
 		.subject = ask->subject,
+		.server_key = ask->server_key,
 		.clock = d->cli->clock,
 	};
 	struct fetch_config fetch = {
@@ -183,6 +203,8 @@ static enum err start(struct driving *d, struct span leaf, struct why *why)
 		.tls12_only = ask->tls12_only,
 	};
 
+	if (ask->server_key_cipher)
+		TRY(take_decrypt(d, leaf, &config, why));
 	TRY(agent_new(&config, &d->agent, why));
 	d->fetch = ask->fetch;
 	if (d->fetch)

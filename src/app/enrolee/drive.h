@@ -19,6 +19,10 @@ struct drive_ask {
 	bool reuse_key;
 	bool link_session;   /* as in agent_config */
 	const char *subject; /* likewise */
+	bool server_key;        /* the MEF makes the key */
+	bool server_key_cipher; /* and encrypts it: for decrypt_secret, else for cert_pem */
+	const char *decrypt_id;
+	const struct secret *decrypt_secret;
 	bool no_wait; /* fail with ERR_PENDING instead of sleeping */
 	bool tls12_only;
 };

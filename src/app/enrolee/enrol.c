@@ -6,6 +6,12 @@
 #include "app/enrolee/exchange.h"
 #include "base/text.h"
 
+/* RFC 7030 4.4; to have it encrypted is to have it made */
+static bool wants_server_key(const struct cli *cli)
+{
+	return cli_flag(cli, "server-key") || cli_flag(cli, "server-key-cipher");
+}
+
 /* The certificate alone, without the exchange. */
 static enum err enrol_by_est(struct cli *cli, struct why *why)
 {
@@ -13,7 +19,8 @@ static enum err enrol_by_est(struct cli *cli, struct why *why)
 	OWNED_BUF struct buf origin = BUF(ORIGIN_MAX);
 	OWNED_LOCK int lock = -1;
 	struct drive_ask ask = {.goal = AGENT_ENROL, .dir = enrolee_dir(cli), .connect = cli_value(cli, "connect"),
-		.no_wait = cli_flag(cli, "no-wait"), .tls12_only = cli_flag(cli, "tls12"), .link_session = cli_flag(cli, "link-session"), .subject = cli_value(cli, "subject")};
+		.no_wait = cli_flag(cli, "no-wait"), .tls12_only = cli_flag(cli, "tls12"), .link_session = cli_flag(cli, "link-session"), .subject = cli_value(cli, "subject"),
+		.server_key = wants_server_key(cli), .server_key_cipher = cli_flag(cli, "server-key-cipher")};
 
 	TRY(enrolee_want(cli, "mef", &ask.mef_uri, why));
 	TRY(enrolee_key_option(cli, &ask.key_wish, why));
@@ -145,7 +152,8 @@ static enum err enrol_by_exchange(struct cli *cli, struct why *why)
 	__attribute__((cleanup(inputs_fini))) struct inputs in = {.anchors = BUF(ENROLEE_PEM_MAX), .mef = BUF(ENROLEE_URI_MAX),
 		.token = BUF(2 * M2M_TOKEN_MAX), .origin = BUF(ORIGIN_MAX),
 		.plan = {.dir = enrolee_dir(cli), .connect = cli_value(cli, "connect"), .no_wait = cli_flag(cli, "no-wait"),
-			.tls12_only = cli_flag(cli, "tls12")}};
+			.tls12_only = cli_flag(cli, "tls12"), .server_key = wants_server_key(cli),
+			.server_key_cipher = cli_flag(cli, "server-key-cipher")}};
 	OWNED_LOCK int lock = -1;
 
 	agent_keys_init(&in.held);
@@ -190,6 +198,8 @@ static const struct cli_option enrol_options[] = {
 	{"key-type", "KIND", "New key where the MEF has no wish: P-256 (default), P-384, RSA-2048, RSA-3072, RSA-4096."},
 	{"subject", "TEXT", "Values for what the MEF's subject template leaves to the device, as 'OU=plant 3, serialNumber=4711'."},
 	{"link-session", NULL, "Link the request to the TLS session (RFC 7030 3.5) also where the MEF does not ask for it."},
+	{"server-key", NULL, "Let the MEF make the key (RFC 7030 4.4), for devices without good randomness; over TLS alone."},
+	{"server-key-cipher", NULL, "The same, and encrypted: for the key of --psk or --again, else for the key of --cert."},
 	{"connect", "HOST:PORT", "Connect there instead of to the URI's host; its certificate must still name the host."},
 	{"no-wait", NULL, "Do not sleep when the MEF says \"later\": keep the key and exit 1."},
 	{"tls12", NULL, "Use TLS 1.2 only."},

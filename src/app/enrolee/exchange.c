@@ -69,6 +69,10 @@ static void do_enrol(struct running *r, const struct agent_x_action *action)
 		.cert_pem = plan->cert_pem,
 		.key_pem = plan->key_pem,
 		.key_wish = plan->key_wish,
+		.server_key = plan->server_key,
+		.server_key_cipher = plan->server_key_cipher,
+		.decrypt_id = plan->psk_identity,
+		.decrypt_secret = &plan->psk,
 		.no_wait = plan->no_wait,
 	};
 

@@ -19,6 +19,7 @@ struct exchange_plan {
 	const char *const *targets;    /* Enrolment Target Identifiers that must be granted */
 	size_t targets_n;
 	enum key_spec key_wish;
+	bool server_key, server_key_cipher; /* drive.h */
 	bool no_wait;
 	bool tls12_only;
 };

@@ -3,7 +3,6 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "pki/digest.h"
 #include "proto/m2m/ids.h"
 
 enum { KEYGEN_ARENA_MAX = 2 * STORE_DER_MAX, ID_SHOWN_MAX = 100, FIND_ARENA_MAX = 64 * 1024 };
@@ -77,9 +76,7 @@ static enum err find_kek(const struct keygen *k, struct secret *out, struct why 
 		TRY(look_up(k, normal, &key, &found, why));
 	if (!found)
 		return refuse_id("RFC 7030 4.4.1.1", "DecryptKeyIdentifier", k->ask.symmetric, why);
-	out->n = k->ask.wrap;
-	return digest_hkdf_sha256(
-		secret_span(&key), k->ask.wrap == CMS_AES_128 ? KEYGEN_KEK_128 : KEYGEN_KEK_256, out->bytes, out->n, why);
+	return cms_kek_derive(secret_span(&key), k->ask.wrap, out, why);
 }
 
 struct recipient_search {

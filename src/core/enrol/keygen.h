@@ -7,10 +7,6 @@
 #include "core/keys/vault.h"
 #include "pki/cms_envelope.h"
 
-/* HKDF's info for the key-encryption key of a symmetric key (docs/decisions/0016); the client derives the same. */
-#define KEYGEN_KEK_128 "OpenMEF serverkeygen AES-128 key wrap"
-#define KEYGEN_KEK_256 "OpenMEF serverkeygen AES-256 key wrap"
-
 struct keygen_ask {
 	const struct enrol_ask *enrol; /* its maker is set here */
 	const struct vault *vault;     /* outlives the call */

@@ -148,6 +148,8 @@ static void put_capabilities(struct buf *out)
 	size_t values = der_open(out, DER_SET);
 	size_t list = der_open(out, DER_SEQUENCE);
 	for (size_t i = 0; i < ALGORITHMS_N; i++) {
+		if (i && algorithms[i].purpose == algorithms[i - 1].purpose)
+			continue;
 		size_t one = der_open(out, DER_SEQUENCE);
 		der_put_oid(out, span_of(algorithms[i].oid.octets, algorithms[i].oid.n));
 		der_close(out, one);

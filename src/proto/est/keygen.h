@@ -23,7 +23,7 @@ struct est_keygen {
 
 /* attributes: of struct csr. Spans point into it. ERR_SYNTAX, ERR_UNSUPPORTED. */
 MUST_CHECK enum err est_keygen_parse(struct span attributes, struct est_keygen *out, struct why *why);
-/* Appends the attributes that say so, DER one behind the other; of algorithms all that we read. */
+/* Appends the attributes that say so, DER one behind the other; of algorithms the best of each purpose. */
 void est_keygen_put(struct buf *out, const struct est_keygen *ask);
 
 struct est_keygen_parts {
