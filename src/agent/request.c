@@ -105,6 +105,7 @@ static enum err write_csr(struct agent *a, struct csr_plan *plan, struct why *wh
 
 	put_all(&extensions, a->attrs.more_extensions, a->attrs.more_extensions_n);
 	put_all(&attributes, a->attrs.more_attributes, a->attrs.more_attributes_n);
+	TRY(run_put_decrypt(a, &attributes, why));
 	TRY(buf_check(&extensions, "extensions of the template", why));
 	TRY(buf_check(&attributes, "attributes of the template", why));
 	plan->more_extensions = buf_span(&extensions);
@@ -115,7 +116,6 @@ static enum err write_csr(struct agent *a, struct csr_plan *plan, struct why *wh
 enum err run_make_csr(struct agent *a, struct why *why)
 {
 	struct buf subject OWNED_BUF = BUF(NAME_DER_MAX);
-	struct buf decrypt OWNED_BUF = BUF(CSR_DER_MAX);
 	const struct eku_list ekus = wanted_ekus(a);
 	struct csr_plan plan = {.ekus = &ekus, .digital_signature = a->attrs.digital_signature};
 
@@ -125,8 +125,6 @@ enum err run_make_csr(struct agent *a, struct why *why)
 	plan.subject = buf_span(&subject);
 	plan.sans = a->sans;
 	TRY(plan_linking(a, &plan, why));
-	TRY(run_put_decrypt(a, &decrypt, why));
-	plan.attributes = buf_span(&decrypt);
 	buf_clear(&a->csr);
 	buf_clear(&a->body);
 	TRY(write_csr(a, &plan, why));
