@@ -22,11 +22,14 @@ void lib_run_end(struct enrolee *e)
 	buf_fini(&run->cert);
 	buf_fini(&run->mef);
 	buf_fini(&run->cert_pem);
+	buf_fini(&run->bootstrap_url);
+	buf_fini(&run->origin);
 	generation_unlock(&run->lock);
 	mem_wipe(run, sizeof(*run));
 	lib_response_clear(&e->response);
 	*run = (struct lib_run){.lock = -1, .key_pem = BUF(KEY_PEM_MAX), .own_key = BUF(LIB_PEM_MAX), .json = BUF(DOC_BYTES_MAX + 1),
-		.anchors = BUF(LIB_PEM_MAX), .cert = BUF(2 * LIB_PEM_MAX), .mef = BUF(LIB_TEXT_MAX), .cert_pem = BUF(LIB_PEM_MAX)};
+		.anchors = BUF(LIB_PEM_MAX), .cert = BUF(2 * LIB_PEM_MAX), .mef = BUF(LIB_TEXT_MAX), .cert_pem = BUF(LIB_PEM_MAX), .origin = BUF(2 * LIB_TEXT_MAX),
+		.bootstrap_url = BUF(2 * LIB_TEXT_MAX)};
 }
 
 static enum err stir(struct enrolee *e, struct why *why)
@@ -53,16 +56,14 @@ static enum err want(const struct enrolee *e, enum enrolee_blob what, const char
 	return e->blobs[what].n ? OK : WHY(why, AGENT_OPTION, "", "%s: want it, have none", name);
 }
 
-/* RFC 7030 3.6.1: nobody is trusted but whom the explicit anchors vouch for */
 static enum err take_given(struct enrolee *e, struct why *why)
 {
 	struct lib_run *run = &e->run;
 
-	TRY(want(e, ENROLEE_ANCHORS, "ENROLEE_ANCHORS", why));
+	TRY(lib_take_anchors(e, why));
 	TRY(want(e, ENROLEE_CERTIFICATE, "ENROLEE_CERTIFICATE", why));
 	if (!e->transport.exchange)
 		TRY(want(e, ENROLEE_KEY, "ENROLEE_KEY (or a transport that holds the key)", why));
-	TRY(copy(&run->anchors, &e->blobs[ENROLEE_ANCHORS], "anchors", why));
 	TRY(copy(&run->cert, &e->blobs[ENROLEE_CERTIFICATE], "certificate", why));
 	return copy(&run->own_key, &e->blobs[ENROLEE_KEY], "key", why);
 }
@@ -190,6 +191,8 @@ enum err lib_est_begin(struct enrolee *e, const char *uri, struct why *why)
 		.by_psk = e->run.by_psk,
 		.key_wish = wish(e, buf_span(&leaf)),
 		.reuse_key = e->numbers[ENROLEE_REUSE_KEY] != 0,
+		.link_session = e->numbers[ENROLEE_LINK_SESSION] != 0,
+		.subject = lib_text(e, ENROLEE_SUBJECT),
 		.clock = e->clock,
 	};
 	return agent_new(&config, &e->run.est, why);
@@ -226,6 +229,13 @@ static enum err choose_mef(struct enrolee *e, struct why *why)
 	return buf_check(&e->run.mef, "address of the MEF", why);
 }
 
+enum err lib_machine_begin(struct enrolee *e, struct why *why)
+{
+	const char *uri = buf_text(&e->run.mef);
+
+	return e->run.goal == ENROLEE_EXCHANGE ? exchange_begin(e, uri, why) : lib_est_begin(e, uri, why);
+}
+
 enum err lib_run_begin(struct enrolee *e, enum enrolee_goal goal, struct why *why)
 {
 	lib_run_end(e);
@@ -235,10 +245,10 @@ enum err lib_run_begin(struct enrolee *e, enum enrolee_goal goal, struct why *wh
 	TRY(lib_lock(e, goal != ENROLEE_RENEW && !e->numbers[ENROLEE_AGAIN], why));
 	TRY(take_credentials(e, why));
 	TRY(choose_mef(e, why));
-	if (goal == ENROLEE_EXCHANGE)
-		TRY(exchange_begin(e, buf_text(&e->run.mef), why));
+	if (e->run.bootstrap != BOOTSTRAP_NONE)
+		TRY(lib_bootstrap_url(e, why));
 	else
-		TRY(lib_est_begin(e, buf_text(&e->run.mef), why));
+		TRY(lib_machine_begin(e, why));
 	e->run.under_way = true;
 	return OK;
 }

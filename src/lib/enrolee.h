@@ -93,15 +93,19 @@ enum enrolee_text {
 	ENROLEE_CONNECT = 3,     /* HOST:PORT to connect to instead of the address's; the certificate must still name the host */
 	ENROLEE_KEY_KIND = 4,    /* of new keys where the MEF has no wish: "P-256" (default), "P-384", "RSA-2048", "RSA-3072", "RSA-4096" */
 	ENROLEE_PSK_IDENTITY = 5,/* identifier of ENROLEE_PSK: NAME@MEF-FQDN */
-	ENROLEE_TOKEN = 6        /* Enrolment-Token of the service provider, for an exchange */
+	ENROLEE_TOKEN = 6,       /* Enrolment-Token of the service provider, for an exchange */
+	ENROLEE_SUBJECT = 7,     /* what the MEF's subject template leaves to the device, as "OU=plant 3, serialNumber=4711" */
+	ENROLEE_ROOT_SHA256 = 8  /* instead of ENROLEE_ANCHORS: 64 hexadecimal digits of the MEF's root, compared by a person (RFC 7030 4.1.1) */
 };
 
 /* Octets. */
 enum enrolee_blob {
-	ENROLEE_ANCHORS = 1,     /* PEM: explicit trust anchors for the MEF's certificate; no others are trusted */
+	ENROLEE_ANCHORS = 1,     /* PEM: explicit trust anchors for the MEF's certificate (RFC 7030 3.6.1); no others are trusted */
 	ENROLEE_CERTIFICATE = 2, /* PEM: certificate to authenticate with, then its intermediates */
 	ENROLEE_KEY = 3,         /* PEM: its private key, unencrypted; not needed where the caller's transport holds it */
-	ENROLEE_PSK = 4          /* pre-provisioned key Kpm, for an exchange; 16 to 64 octets */
+	ENROLEE_PSK = 4,         /* pre-provisioned key Kpm, for an exchange; 16 to 64 octets */
+	ENROLEE_IMPLICIT_ANCHORS = 5 /* PEM, instead of ENROLEE_ANCHORS: they authenticate the server while the explicit ones are
+	                              * fetched, and count no more afterwards (RFC 7030 3.6.2) */
 };
 
 /* Numbers. */
@@ -113,7 +117,8 @@ enum enrolee_number {
 	ENROLEE_NO_CERTIFICATE = 5, /* 1: an exchange takes no certificate */
 	ENROLEE_NO_MAF = 6,         /* 1: an exchange takes no MAF */
 	ENROLEE_EXPIRY_S = 7,       /* Enrolment Expiry: keys of an exchange end then at the latest; 0: when the MEF says */
-	ENROLEE_AGAIN = 8           /* 1: an exchange authenticates by the re-authentication key of the last one */
+	ENROLEE_AGAIN = 8,          /* 1: an exchange authenticates by the re-authentication key of the last one */
+	ENROLEE_LINK_SESSION = 9    /* 1: link the request to the TLS session (RFC 7030 3.5) also where the MEF does not ask for it */
 };
 
 /* Sets a text; it ends with NUL and holds at most 4095 octets. */
@@ -258,6 +263,7 @@ struct enrolee_request {
 	int base64;                         /* 1: send Content-Transfer-Encoding: base64 */
 	const char *connect;                /* HOST:PORT to connect to, or NULL */
 	struct enrolee_octets anchors;      /* PEM */
+	int provisional;                    /* 1: no anchors yet; whoever answers is believed nothing but what a fingerprint confirms */
 	struct enrolee_octets certificate;  /* PEM, client certificate and intermediates; empty: none */
 	struct enrolee_octets key;          /* PEM; empty where the caller's key store holds it */
 	const char *psk_identity;           /* NULL: by certificates */
@@ -267,6 +273,7 @@ struct enrolee_request {
 	/* RFC 5705: labels to export 48 octets for, without context, from the TLS session of this call */
 	const char *export_labels[2];
 	size_t export_labels_n;
+	int bindings; /* 1: tell the channel bindings, where the transport can: enrolee_response_bindings() */
 };
 
 /* What a transport returns. */
@@ -304,6 +311,12 @@ int enrolee_response_certificate(struct enrolee_response *r, const void *der, si
 
 /* The octets exported for the label of that index, 48 of them; 0 when they fit. */
 int enrolee_response_exported(struct enrolee_response *r, size_t index, const void *p, size_t n);
+
+/*
+ * Channel bindings of the TLS session of this call: tls-unique (RFC 5929, on TLS 1.2) and tls-exporter (RFC 9266); n 0 for
+ * one that there is none of. At most 64 octets each, 0 when they fit. A MEF may demand that the request carries one.
+ */
+int enrolee_response_bindings(struct enrolee_response *r, const void *unique, size_t unique_n, const void *exporter, size_t exporter_n);
 
 /* Why there is no answer, for people. */
 void enrolee_response_reason(struct enrolee_response *r, const char *text);

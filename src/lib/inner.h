@@ -9,9 +9,9 @@
 enum {
 	LIB_TEXT_MAX = 4096,        /* with its NUL */
 	LIB_PEM_MAX = 512 * 1024,   /* as the command's */
-	LIB_TEXTS = ENROLEE_TOKEN + 1,
-	LIB_BLOBS = ENROLEE_PSK + 1,
-	LIB_NUMBERS = ENROLEE_AGAIN + 1,
+	LIB_TEXTS = ENROLEE_ROOT_SHA256 + 1,
+	LIB_BLOBS = ENROLEE_IMPLICIT_ANCHORS + 1,
+	LIB_NUMBERS = ENROLEE_LINK_SESSION + 1,
 	LIB_ITEMS = ENROLEE_ITEM_SYMMETRIC + 1,
 	LIB_ERROR_SIZE = 1024,
 	LIB_SIG_MAX = 512,          /* RSA-4096 */
@@ -27,13 +27,23 @@ struct enrolee_response {
 	size_t ends[FETCH_CERTS_MAX];
 	size_t certs_n;
 	struct secret exported[FETCH_EXPORTS_MAX];
+	uint8_t unique[FETCH_BINDING_MAX], exporter[FETCH_BINDING_MAX];
+	size_t unique_n, exporter_n;
 	char reason[WHY_TEXT_MAX];
 };
+
+/* How the server of the first cacerts is authenticated (RFC 7030 3.6.2, 4.1.1). */
+enum lib_bootstrap { BOOTSTRAP_NONE, BOOTSTRAP_IMPLICIT, BOOTSTRAP_FINGERPRINT, BOOTSTRAP_FAILED };
 
 /* What a run authenticates with, and what it leaves. */
 struct lib_run {
 	bool under_way;
 	enum enrolee_goal goal;
+	enum lib_bootstrap bootstrap; /* the first anchors are still to be fetched */
+	struct buf bootstrap_url;
+	struct why failure;           /* of that */
+	uint8_t root_sha256[32];
+	struct buf origin;    /* of the anchors, for people */
 	struct agent *est;    /* alone, or within the exchange */
 	struct agent_x *exchange;
 	struct fetch *fetch;
@@ -101,7 +111,15 @@ MUST_CHECK enum err lib_check_server(struct enrolee *e, struct span *certs, stru
 MUST_CHECK enum err lib_run_begin(struct enrolee *e, enum enrolee_goal goal, struct why *why);
 /* Certificate enrolment, alone or within an exchange. */
 MUST_CHECK enum err lib_est_begin(struct enrolee *e, const char *uri, struct why *why);
+/* The machine of the goal: at once, or when the anchors are there. */
+MUST_CHECK enum err lib_machine_begin(struct enrolee *e, struct why *why);
 void lib_run_end(struct enrolee *e); /* what it held is wiped; the action stays */
+
+/* bootstrap.c: anchors that are given, or what is needed to fetch them. */
+MUST_CHECK enum err lib_take_anchors(struct enrolee *e, struct why *why);
+MUST_CHECK enum err lib_bootstrap_url(struct enrolee *e, struct why *why);
+/* The answer holds the anchors; the machine begins. */
+MUST_CHECK enum err lib_bootstrapped(struct enrolee *e, struct why *why);
 
 /* symmetric.c: k is initialised. ERR_NOT_FOUND; ERR_EXPIRED. */
 MUST_CHECK enum err lib_keys(struct enrolee *e, struct agent_keys *k, struct why *why);

@@ -137,6 +137,7 @@ enum err lib_install(struct enrolee *e, struct why *why)
 		.anchors_pem = span_of_octets(what->anchors),
 		.mef_uri = what->mef,
 		.keys_json = span_of_octets(what->symmetric),
+		.anchors_origin = buf_text(&e->run.origin),
 	};
 	unsigned int number = 0;
 

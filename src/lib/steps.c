@@ -56,6 +56,7 @@ static void est_call(struct enrolee *e, const struct agent_action *a)
 	q->accept = a->accept;
 	q->body = octets(a->body);
 	q->base64 = 1;
+	q->bindings = 1;
 	tell_action(e, ENROLEE_ACTION_CALL, a->step);
 	e->action.request = q;
 }
@@ -128,6 +129,28 @@ static void tell_est(struct enrolee *e)
 		est_over(e, ENROLEE_ACTION_FAILED, &why);
 		return;
 	}
+}
+
+/* Nothing is told to a server that is not yet known: neither certificate nor key. */
+static void bootstrap_call(struct enrolee *e)
+{
+	struct enrolee_request *q = request(e, CALL_GET, buf_text(&e->run.bootstrap_url));
+	const struct enrolee_octets none = {NULL, 0};
+	bool implicit = e->run.bootstrap == BOOTSTRAP_IMPLICIT;
+
+	q->accept = "application/pkcs7-mime";
+	q->anchors = implicit ? octets(buf_span(&e->blobs[ENROLEE_IMPLICIT_ANCHORS])) : none;
+	q->provisional = !implicit;
+	q->certificate = none;
+	q->key = none;
+	tell_action(e, ENROLEE_ACTION_CALL, "fetch the first trust anchors");
+	e->action.request = q;
+}
+
+static void bootstrap_failed(struct enrolee *e)
+{
+	e->why = e->run.failure;
+	tell_action(e, ENROLEE_ACTION_FAILED, "fetch the first trust anchors");
 }
 
 static void exchange_call(struct enrolee *e, const struct agent_x_action *x)
@@ -212,7 +235,11 @@ static void tell(struct enrolee *e)
 {
 	e->action = (struct enrolee_action){0};
 	while (e->run.under_way && e->action.kind == 0) {
-		if (e->run.est)
+		if (e->run.bootstrap == BOOTSTRAP_FAILED)
+			bootstrap_failed(e);
+		else if (e->run.bootstrap != BOOTSTRAP_NONE)
+			bootstrap_call(e);
+		else if (e->run.est)
 			tell_est(e);
 		else
 			tell_exchange(e);
@@ -259,7 +286,10 @@ const struct enrolee_installation *enrolee_installation(struct enrolee *e)
 
 static void fail_run(struct enrolee *e, const struct why *why)
 {
-	if (e->run.est)
+	if (e->run.bootstrap != BOOTSTRAP_NONE) {
+		e->run.failure = *why;
+		e->run.bootstrap = BOOTSTRAP_FAILED;
+	} else if (e->run.est)
 		agent_feed_failure(e->run.est, why);
 	else if (e->run.exchange)
 		agent_x_feed_failure(e->run.exchange, why);
@@ -281,9 +311,12 @@ static enum err feed_response(struct enrolee *e, struct why *why)
 	struct span certs[FETCH_CERTS_MAX];
 
 	TRY(lib_check_server(e, certs, why));
+	if (e->run.bootstrap != BOOTSTRAP_NONE)
+		return lib_bootstrapped(e, why);
 	if (e->run.est) {
 		const struct agent_reply reply = {.status = r->status, .media_type = span_text(r->media_type), .body = buf_span(&r->body),
-			.retry_after_s = r->retry_after_s, .server_certs = certs, .server_certs_n = r->certs_n};
+			.retry_after_s = r->retry_after_s, .server_certs = certs, .server_certs_n = r->certs_n,
+			.tls_unique = span_of(r->unique, r->unique_n), .tls_exporter = span_of(r->exporter, r->exporter_n)};
 		agent_feed(e->run.est, &reply);
 		return OK;
 	}
@@ -295,8 +328,8 @@ static enum err feed_response(struct enrolee *e, struct why *why)
 
 static void feed_lost(struct enrolee *e, const struct why *why)
 {
-	if (e->run.est)
-		agent_feed_failure(e->run.est, why);
+	if (e->run.est || e->run.bootstrap != BOOTSTRAP_NONE)
+		fail_run(e, why);
 	else
 		agent_x_feed_lost(e->run.exchange, why);
 }
@@ -397,7 +430,7 @@ static enum err do_call(struct enrolee *e, struct why *why)
 
 	if (outcome == ENROLEE_ANSWERED)
 		return feed_response(e, why);
-	if (outcome == ENROLEE_REFUSED || e->run.est)
+	if (outcome == ENROLEE_REFUSED || !e->run.exchange || e->run.est)
 		return why->kind;
 	feed_lost(e, why);
 	why_clear(why);

@@ -61,6 +61,21 @@ int enrolee_response_exported(struct enrolee_response *r, size_t index, const vo
 	return secret_set(&r->exported[index], span_of(p, n)) ? 0 : ENROLEE_NONE;
 }
 
+static bool keep_binding(uint8_t out[FETCH_BINDING_MAX], size_t *n_out, const void *p, size_t n)
+{
+	*n_out = n <= FETCH_BINDING_MAX ? n : 0;
+	if (*n_out)
+		memcpy(out, p, n);
+	return *n_out == n;
+}
+
+int enrolee_response_bindings(struct enrolee_response *r, const void *unique, size_t unique_n, const void *exporter, size_t exporter_n)
+{
+	bool good = keep_binding(r->unique, &r->unique_n, unique, unique_n);
+
+	return keep_binding(r->exporter, &r->exporter_n, exporter, exporter_n) && good ? 0 : ENROLEE_NONE;
+}
+
 void enrolee_response_reason(struct enrolee_response *r, const char *text)
 {
 	snprintf(r->reason, sizeof(r->reason), "%s", text ? text : "");
@@ -74,6 +89,11 @@ static void shown(const struct enrolee_response *r, struct span *certs)
 	}
 }
 
+static struct span span_of_octets(struct enrolee_octets o)
+{
+	return span_of(o.p, o.n);
+}
+
 static enum err judge(struct enrolee *e, const struct span *certs, struct why *why)
 {
 	OWNED_ANCHORS struct anchors *anchors = NULL;
@@ -81,7 +101,7 @@ static enum err judge(struct enrolee *e, const struct span *certs, struct why *w
 	struct uri uri = {0};
 	uint8_t anchor[32];
 
-	TRY(anchors_parse_pem(buf_span(&e->run.anchors), &anchors, why));
+	TRY(anchors_parse_pem(span_of_octets(e->run.request.anchors), &anchors, why));
 	TRY(chain_check(anchors, certs[0], certs + 1, e->response.certs_n - 1, CHAIN_SERVER, clock_unix_s(&e->clock), anchor,
 		why));
 	TRY(cert_parse(certs[0], &leaf, why));
@@ -94,7 +114,8 @@ enum err lib_check_server(struct enrolee *e, struct span *certs, struct why *why
 	struct why reason = {0};
 
 	shown(&e->response, certs);
-	if (e->run.by_psk)
+	/* RFC 7030 4.1.1: what nobody vouched for is judged by the fingerprint alone */
+	if (e->run.by_psk || e->run.bootstrap == BOOTSTRAP_FINGERPRINT)
 		return OK;
 	if (e->response.certs_n == 0)
 		return WHY(why, AGENT_ANSWER, "RFC 7030 3.6.1", "server's certificates: want them from the transport, have none");
@@ -103,16 +124,12 @@ enum err lib_check_server(struct enrolee *e, struct span *certs, struct why *why
 	return WHY(why, AGENT_ANSWER, reason.clause, "%s", reason.text);
 }
 
-static struct span span_of_octets(struct enrolee_octets o)
-{
-	return span_of(o.p, o.n);
-}
-
 static enum err open_fetch(struct enrolee *e, struct why *why)
 {
 	const struct enrolee_request *q = &e->run.request;
 	struct fetch_config config = {
 		.anchors_pem = span_of_octets(q->anchors),
+		.provisional = q->provisional,
 		.psk_identity = q->psk_identity,
 		.psk = e->run.psk,
 		.cert_pem = span_of_octets(q->certificate),
@@ -142,15 +159,31 @@ static enum err take_reply(struct enrolee_response *r, const struct fetch_reply 
 		good = good && enrolee_response_certificate(r, got->certs[i].p, got->certs[i].n) == 0;
 	for (size_t i = 0; i < FETCH_EXPORTS_MAX; i++)
 		r->exported[i] = got->exported[i];
+	good = good && enrolee_response_bindings(r, got->unique, got->unique_n, got->exporter, got->exporter_n) == 0;
 	return good ? OK : WHY(why, NOMEM, "", "answer of %zu octets", got->body.n);
+}
+
+static enum call_method method_of(enum enrolee_method method)
+{
+	switch (method) {
+	case ENROLEE_GET:
+		return CALL_GET;
+	case ENROLEE_POST:
+		return CALL_POST;
+	case ENROLEE_PUT:
+		return CALL_PUT;
+	case ENROLEE_DELETE:
+		return CALL_DELETE;
+	}
+	return CALL_GET;
 }
 
 static enum err call(struct enrolee *e, struct why *why)
 {
 	const struct enrolee_request *q = &e->run.request;
 	OWNED_REPLY struct fetch_reply got = {0};
-	struct fetch_ask ask = {.method = e->run.est ? e->run.est_action.method : e->run.x_action.method, .url = q->url,
-		.media_type = q->media_type, .accept = q->accept, .body = span_of_octets(q->body), .base64 = q->base64};
+	struct fetch_ask ask = {.method = method_of(q->method), .url = q->url,
+		.media_type = q->media_type, .accept = q->accept, .body = span_of_octets(q->body), .base64 = q->base64, .bindings = q->bindings};
 
 	for (size_t i = 0; i < q->export_labels_n; i++)
 		ask.labels[ask.labels_n++] = q->export_labels[i];

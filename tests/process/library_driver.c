@@ -325,6 +325,36 @@ static int exchange(struct enrolee *e, char **argv)
 	return 0;
 }
 
+/* bootstrap MEF CERTIFICATE KEY DIR HOST:PORT ROOT-SHA256 ANCHORS: the first anchors, three ways and never two. */
+static int bootstrap(struct enrolee *e, char **argv)
+{
+	char wrong[65];
+
+	WANT(enrolee_set_text(e, ENROLEE_MEF, argv[2]) == 0 && enrolee_set_file(e, ENROLEE_CERTIFICATE, argv[3]) == 0);
+	WANT(enrolee_set_file(e, ENROLEE_KEY, argv[4]) == 0 && enrolee_set_text(e, ENROLEE_DIR, argv[5]) == 0);
+	WANT(enrolee_set_text(e, ENROLEE_CONNECT, argv[6]) == 0 && enrolee_run(e, ENROLEE_ENROL) == 1892);
+	snprintf(wrong, sizeof(wrong), "%s", argv[7]);
+	wrong[63] = wrong[63] == '0' ? '1' : '0';
+	WANT(enrolee_set_text(e, ENROLEE_ROOT_SHA256, wrong) == 0 && enrolee_run(e, ENROLEE_ENROL) == 1851);
+	WANT(enrolee_set_text(e, ENROLEE_ROOT_SHA256, "12ab") == 0 && enrolee_run(e, ENROLEE_ENROL) == 1892);
+	WANT(enrolee_set_text(e, ENROLEE_ROOT_SHA256, argv[7]) == 0 && enrolee_set_file(e, ENROLEE_ANCHORS, argv[8]) == 0);
+	WANT(enrolee_run(e, ENROLEE_ENROL) == 1892 && enrolee_set_blob(e, ENROLEE_ANCHORS, NULL, 0) == 0);
+
+	WANT(enrolee_begin(e, ENROLEE_ENROL) == 0);
+	const struct enrolee_request *q = enrolee_next(e)->request;
+	WANT(q && q->provisional && q->certificate.n == 0 && q->key.n == 0 && strstr(q->url, "/cacerts")); /* it is told nothing */
+	WANT(enrolee_feed_lost(e, "radio") == 1806 || enrolee_next(e)->kind == ENROLEE_ACTION_FAILED);
+	WANT(enrolee_error_code(e) == 1806 && enrolee_set_number(e, ENROLEE_LINK_SESSION, 1) == 0);
+	WANT(enrolee_run(e, ENROLEE_ENROL) == 0);
+
+	WANT(enrolee_set_text(e, ENROLEE_ROOT_SHA256, NULL) == 0 && enrolee_set_file(e, ENROLEE_IMPLICIT_ANCHORS, argv[8]) == 0);
+	WANT(enrolee_run(e, ENROLEE_ENROL) == 1852 && enrolee_error_kind(e) == ENROLEE_CONFLICT); /* explicit ones are held */
+	WANT(enrolee_set_text(e, ENROLEE_DIR, argv[9]) == 0 && enrolee_run(e, ENROLEE_ENROL) == 0);
+	WANT(enrolee_set_file(e, ENROLEE_IMPLICIT_ANCHORS, argv[3]) == 0 && enrolee_set_text(e, ENROLEE_DIR, argv[10]) == 0);
+	WANT(enrolee_run(e, ENROLEE_ENROL) == 1812); /* they do not vouch for this server */
+	return 0;
+}
+
 /* verify DIR DER HOST: a peer's certificate by the anchors that are held. */
 static int verify(struct enrolee *e, char **argv)
 {
@@ -350,7 +380,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int words;
 		int (*run)(struct enrolee *e, char **argv);
-	} cases[] = {{"due", 2, due}, {"rules", 1, rules}, {"means", 7, means}, {"store", 5, store}, {"exchange", 5, exchange}, {"verify", 2, verify}};
+	} cases[] = {{"due", 2, due}, {"rules", 1, rules}, {"means", 7, means}, {"store", 5, store}, {"exchange", 5, exchange}, {"verify", 2, verify},
+		{"bootstrap", 9, bootstrap}};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (strcmp(argv[1], cases[i].name) != 0 || argc < 2 + cases[i].words)

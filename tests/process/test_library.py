@@ -146,6 +146,17 @@ def symmetric_keys_of_an_exchange(i, s):
 		check(key not in s.log_text().upper(), "no key in the log")
 
 
+def the_first_anchors_come_one_way_of_three(i, s):
+	url, root, cert, key, _, address = words(s, s.device(46), "")
+	print_ = run("openssl", "x509", "-in", root, "-noout", "-fingerprint", "-sha256").strip().split("=")[1].replace(":", "")
+	outs = [s.root / f"boot-{n}" for n in range(3)]
+	i.call(driver(i), "bootstrap", url, cert, key, outs[0], address, print_, root, *outs[1:])
+	for out in outs[:2]:
+		check((out / "current/anchors.pem").read_text().strip() == root.read_text().strip(), "the MEF's root is the anchor")
+		check("First of them: cacerts" in (out / "current/anchors.txt").read_text(), "where they came from is kept")
+	check(not (outs[2] / "current").exists(), "nothing of a server that nobody vouches for")
+
+
 def peers_are_judged_by_the_anchors_held(i, s):
 	der = s.root / "issuing.der"
 	run("openssl", "x509", "-in", s.dir / "ca/issuing.cert.pem", "-outform", "DER", "-out", der)
@@ -189,7 +200,7 @@ def main():
 			test(i)
 			print("passed:", test.__name__, flush=True)
 		for test in (the_short_example_enrols_and_finds_nothing_to_do, renewal_by_the_devices_clock, limits_and_turns_are_kept,
-				what_the_caller_does_wrong_is_told, symmetric_keys_of_an_exchange, peers_are_judged_by_the_anchors_held,
+				what_the_caller_does_wrong_is_told, symmetric_keys_of_an_exchange, peers_are_judged_by_the_anchors_held, the_first_anchors_come_one_way_of_three,
 				a_device_with_its_own_keys_and_calls, memory_is_clean):
 			test(i, s)
 			print("passed:", test.__name__, flush=True)
