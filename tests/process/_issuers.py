@@ -61,7 +61,7 @@ def entity_of(stem):
 def enrol(s, stem, label, der=None, using=None, timeout=60, operation="simpleenroll"):
 	"""(status, headers, body) of an enrolment under a label."""
 	der = der or csr(stem, entity_of(stem))
-	return s.ask("POST", f"/.well-known/est/{label}/{operation}", base64.b64encode(der), "application/pkcs10", using or stem,
+	return s.ask("POST", f"/.well-known/est/{label + '/' if label else ''}{operation}", base64.b64encode(der), "application/pkcs10", using or stem,
 		timeout=timeout)
 
 

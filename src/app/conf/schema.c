@@ -152,9 +152,10 @@ const struct conf_key conf_schema[] = {
 	ISSUER("connect", text, connect, 0, 255, "", "est: HOST:PORT to connect to instead of the URI's; its certificate is checked all the same."),
 	ISSUER("anchors", text, anchors, 0, CONF_PATH_MAX - 1, "", "est: trust anchors for its server certificate, PEM; never the system's."),
 	ISSUER("cert", text, cert, 0, CONF_PATH_MAX - 1, "", "est: this MEF's client certificate there, with id-kp-cmcRA, then its chain, PEM."),
-	ISSUER("key", text, key, 0, CONF_PATH_MAX - 1, "", "est: its private key, encrypted PKCS#8."),
+	ISSUER("key", text, key, 0, CONF_PATH_MAX - 1, "", "est: its private key, PEM, readable by its owner alone."),
 	ISSUER("command", text, command, 0, CONF_PATH_MAX - 1, "",
-		"command: absolute path and arguments, parted by blanks; reads a CSR (PEM) from stdin, writes a certificate (PEM) to stdout."),
+		"command: absolute path and arguments, parted by blanks, no shell; reads a CSR (PEM) from stdin, writes a certificate (PEM) to stdout. "
+		"Exit status 0: that is it; 3: wait, stdout may hold the seconds; else refused, the first lines of stderr go to the log."),
 	ISSUER("timeout", duration, timeout_s, 1, 600, "30s", "Longest time of one order."),
 };
 
