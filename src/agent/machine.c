@@ -163,6 +163,7 @@ static void describe_call(struct agent *a, const struct step *step, struct agent
 	out->accept = enrol && a->config.server_key ? "multipart/mixed" : step->accept;
 	out->media_type = enrol ? EST_MEDIA_PKCS10 : NULL;
 	out->body = enrol ? buf_span(&a->body) : (struct span){NULL, 0};
+	out->csr = enrol ? buf_span(&a->csr) : (struct span){NULL, 0};
 }
 
 void agent_next(struct agent *a, struct agent_action *out, struct why *why)
@@ -228,9 +229,9 @@ static void refused(struct agent *a, const struct agent_reply *reply)
  * A challenge may have outlived its minutes or its TLS session, or be spent, and a connection may have been made anew
  * behind the CSR that was linked to it (RFC 7030 3.5): asking once more from csrattrs on is worth it.
  */
-static bool ask_challenge_again(struct agent *a, unsigned int status)
+static bool ask_challenge_again(struct agent *a, const struct agent_reply *reply)
 {
-	if (a->state != STATE_ENROL || (!a->attrs.challenge.n && !a->linked) || (status != 403 && status != 409) || a->challenged_again)
+	if (a->state != STATE_ENROL || a->challenged_again || !run_may_ask_anew(a, reply))
 		return false;
 	a->challenged_again = true;
 	a->state = STATE_CSR_ATTRS;
@@ -286,7 +287,7 @@ void agent_feed(struct agent *a, const struct agent_reply *reply)
 		wait_for(a, reply);
 	else if (is_good(a, reply->status))
 		take(a, reply);
-	else if (!ask_challenge_again(a, reply->status))
+	else if (!ask_challenge_again(a, reply))
 		refused(a, reply);
 }
 
@@ -303,6 +304,17 @@ void agent_feed_key(struct agent *a, const struct key *key)
 		fail(a, &why);
 	else
 		a->state = STATE_ENROL;
+}
+
+void agent_feed_pending(struct agent *a, const struct key *key, struct span csr)
+{
+	struct why ignored = {0};
+
+	a->key = key;
+	if (a->state == STATE_KEY && run_take_csr(a, csr, &ignored) == OK)
+		a->state = STATE_ENROL;
+	else
+		agent_feed_key(a, key);
 }
 
 void agent_feed_installed(struct agent *a)

@@ -60,6 +60,7 @@ struct agent_action {
 	const char *media_type; /* of the body; NULL for GET */
 	const char *accept;
 	struct span body;
+	struct span csr; /* DER of what is asked for; make it durable before the call: it may have to be sent again. Empty: none */
 	/* AGENT_MAKE_KEY */
 	enum key_spec key;
 	/* AGENT_INSTALL */
@@ -94,6 +95,11 @@ void agent_next(struct agent *a, struct agent_action *out, struct why *why);
 /* Each feed answers the action that agent_next told; one out of turn ends in AGENT_FAILED, ERR_BUG. */
 void agent_feed(struct agent *a, const struct agent_reply *reply);
 void agent_feed_key(struct agent *a, const struct key *key); /* not NULL; borrowed until agent_free or the next key */
+/*
+ * Instead, where an earlier run of the same kind left a request under way: its key and its CSR go on. What is no CSR of
+ * that key is passed over.
+ */
+void agent_feed_pending(struct agent *a, const struct key *key, struct span csr);
 void agent_feed_installed(struct agent *a);
 void agent_feed_waited(struct agent *a);
 /* The action could not be carried out (no connection, disk full): ends in AGENT_FAILED. */

@@ -125,6 +125,7 @@ enum err run_make_csr(struct agent *a, struct why *why)
 	plan.subject = buf_span(&subject);
 	plan.sans = a->sans;
 	TRY(plan_linking(a, &plan, why));
+	a->resumed = false;
 	buf_clear(&a->csr);
 	buf_clear(&a->body);
 	TRY(write_csr(a, &plan, why));

@@ -47,6 +47,7 @@ struct agent {
 	struct key *made; /* by the MEF */
 	struct buf csr;
 	struct buf body;
+	bool resumed;     /* csr was made by an earlier run */
 	struct span sans; /* that the CSR carries */
 	struct span issued;
 	struct buf chain_pem;
@@ -81,5 +82,9 @@ MUST_CHECK enum err run_take_attrs(struct agent *a, const struct agent_reply *re
 MUST_CHECK enum err run_make_csr(struct agent *a, struct why *why);
 /* subject.c: the Name of the CSR: the current certificate's, the template's filled in, or none. */
 MUST_CHECK enum err run_put_subject(struct agent *a, struct buf *out, struct why *why);
+/* resume.c: a CSR of a->key that was made before, instead. */
+MUST_CHECK enum err run_take_csr(struct agent *a, struct span der, struct why *why);
+/* resume.c: whether a refusal may be about what csrattrs gives anew: a challenge, a link to the TLS session. */
+bool run_may_ask_anew(const struct agent *a, const struct agent_reply *reply);
 /* request.c: the key that csrattrs, the caller or oneM2M want, in this order; KEY_NONE: the current one. */
 enum key_spec run_wanted_key(const struct agent *a);

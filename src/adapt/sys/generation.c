@@ -16,7 +16,9 @@
 
 enum { PATH_SIZE = 1024, NAME_SIZE = 32, NUMBER_MAX = 1000000000, KEY_FILE_MAX = 64 * 1024 };
 
-#define PENDING "pending.pem"
+#define PENDING_ANY "pending."
+#define PENDING PENDING_ANY "pem"
+#define PENDING_REQUEST PENDING_ANY "json"
 #define OWNED_SECRET_BUF __attribute__((cleanup(buf_fini_wipe)))
 
 enum { CERT_FILES = 6, FILES = 7, FILE_MAX = 2 * 1024 * 1024 };
@@ -252,7 +254,7 @@ static void sweep(const char *dir, unsigned int keep_a, unsigned int keep_b)
 	}
 	if (d)
 		closedir(d);
-	remove_files(dir, PENDING);
+	remove_files(dir, PENDING_ANY);
 }
 
 static enum err write_and_switch(const char *dir, const char *name, const struct generation *g, struct why *why)
@@ -319,6 +321,22 @@ enum err generation_keep_pending(const char *dir, struct span key_pem, struct wh
 
 	TRY(join(dir, PENDING, path, why));
 	return file_write(path, key_pem, 0600, why);
+}
+
+enum err generation_keep_request(const char *dir, struct span json, struct why *why)
+{
+	char path[PATH_SIZE];
+
+	TRY(join(dir, PENDING_REQUEST, path, why));
+	return file_write(path, json, 0600, why);
+}
+
+enum err generation_request(const char *dir, struct buf *out, struct why *why)
+{
+	char path[PATH_SIZE];
+
+	TRY(join(dir, PENDING_REQUEST, path, why));
+	return file_read(path, out, why);
 }
 
 /* A crash behind the switch leaves the key pending that is in force already. */

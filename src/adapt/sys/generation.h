@@ -3,7 +3,7 @@
  * The device's credentials on disk: DIR/gen-N holds key, certificate, chain, anchors, the MEF's address and the
  * symmetric keys of one enrolment, any of both kinds; DIR/current is a link to the one in force, switched by one
  * rename. DIR/pending.pem keeps the key of a request under way, so that a lost answer or a reboot does not
- * lose it. Symmetric keys are never kept in an older generation.
+ * lose it, DIR/pending.json the request itself. Symmetric keys are never kept in an older generation.
  */
 #include "base/buf.h"
 
@@ -40,12 +40,16 @@ MUST_CHECK enum err generation_erase_keys(const char *dir, struct why *why);
 /*
  * Without cert_pem the certificate in force, if any, stays, with its key, chain, anchors and mef_uri.
  * Writes DIR/gen-N+1 whole and synced, then switches. A crash at any point leaves the old or the new one in
- * force. Keeps the one that was in force before, removes all others and the pending key. One installs at a
+ * force. Keeps the one that was in force before, removes all others and what is pending. One installs at a
  * time: under generation_lock. number_out: N+1.
  */
 MUST_CHECK enum err generation_install(
 	const char *dir, const struct generation *g, unsigned int *number_out, struct why *why);
 /* The key of a request: written before it is used. */
 MUST_CHECK enum err generation_keep_pending(const char *dir, struct span key_pem, struct why *why);
+/* Beside it: what the request is, JSON. */
+MUST_CHECK enum err generation_keep_request(const char *dir, struct span json, struct why *why);
+/* ERR_NOT_FOUND. */
+MUST_CHECK enum err generation_request(const char *dir, struct buf *out, struct why *why);
 /* out: empty, a secret. ERR_NOT_FOUND when there is none, or when it is the key in force. */
 MUST_CHECK enum err generation_pending(const char *dir, struct buf *out, struct why *why);

@@ -114,11 +114,12 @@ enum exit_code cli_exit_code(enum err err)
 	case ERR_FORBIDDEN:
 	case ERR_EXPIRED:
 		return EXIT_DENIED;
+	case ERR_PENDING:
+		return EXIT_LATER;
 	case ERR_CONFLICT:
 	case ERR_SYNTAX:
 	case ERR_UNSUPPORTED:
 	case ERR_LIMIT:
-	case ERR_PENDING:
 	case ERR_NOMEM:
 	case ERR_SYSTEM:
 	case ERR_CRYPTO:

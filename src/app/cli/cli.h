@@ -1,7 +1,8 @@
 #pragma once
 /*
  * The frame of every subcommand: one table row each, from which parsing, --help and the manual page
- * come. Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 denied, 5 unreachable, 6 nothing to do.
+ * come. Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 denied, 5 unreachable, 6 nothing to do,
+ * 7 asked to come back later.
  */
 #include "port/clock.h"
 #include "port/random.h"
@@ -15,6 +16,7 @@ enum exit_code {
 	EXIT_DENIED = 4,
 	EXIT_UNREACHABLE = 5,
 	EXIT_NOTHING = 6,
+	EXIT_LATER = 7,
 };
 
 enum { CLI_REPEAT_MAX = 16, CLI_ARGS_MAX = 8, CLI_OPTIONS_MAX = 24 };

@@ -11,7 +11,7 @@ static void print_common(const struct cli_program *p, void (*print)(const struct
 	print(options);
 }
 
-static const char exit_codes[] = "0 done, 1 failed, 2 usage, 3 not found, 4 denied, 5 unreachable, 6 nothing to do";
+static const char exit_codes[] = "0 done, 1 failed, 2 usage, 3 not found, 4 denied, 5 unreachable, 6 nothing to do, 7 asked to come back later";
 
 /* One line of text, broken at blanks; what follows the first part stands under it. */
 static void print_wrapped(struct span line, size_t column)

@@ -1,11 +1,13 @@
 #include "app/enrolee/drive.h"
 
 #include "adapt/sys/generation.h"
+#include "app/enrolee/under_way.h"
+#include "base/date.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-enum { PEM_MAX = 512 * 1024 };
+enum { PEM_MAX = 512 * 1024, SAID_SHOWN_MAX = 200 };
 
 struct driving {
 	const struct cli *cli;
@@ -16,6 +18,7 @@ struct driving {
 	struct key *key;
 	struct key *held; /* of cert_pem, where a made key is encrypted for it */
 	struct buf key_pem; /* of key */
+	struct under_way way;
 	struct drive_result *result;
 };
 
@@ -26,6 +29,7 @@ static void driving_fini(struct driving *d)
 	key_free(d->key);
 	key_free(d->held);
 	buf_fini_wipe(&d->key_pem);
+	under_way_fini(&d->way);
 }
 
 static enum err do_call(struct driving *d, const struct agent_action *action, struct why *why)
@@ -34,6 +38,8 @@ static enum err do_call(struct driving *d, const struct agent_action *action, st
 	const struct fetch_ask call = {.method = action->method, .url = action->url, .media_type = action->media_type,
 		.accept = action->accept, .body = action->body, .base64 = true, .bindings = true};
 
+	if (action->csr.n)
+		TRY(under_way_keep(&d->way, action->csr, why));
 	TRY(fetch_send(d->fetch, &call, &got, why));
 	struct agent_reply reply = {
 		.status = got.status,
@@ -46,6 +52,8 @@ static enum err do_call(struct driving *d, const struct agent_action *action, st
 		.tls_unique = span_of(got.unique, got.unique_n),
 		.tls_exporter = span_of(got.exporter, got.exporter_n),
 	};
+	if (got.status == 202 && action->csr.n)
+		TRY(under_way_told(&d->way, reply.body, reply.retry_after_s, why));
 	agent_feed(d->agent, &reply);
 	return OK;
 }
@@ -73,6 +81,8 @@ static bool take_pending(struct driving *d, enum key_spec spec)
 
 static enum err do_key(struct driving *d, const struct agent_action *action, struct why *why)
 {
+	OWNED_BUF struct buf csr = BUF(CSR_DER_MAX);
+
 	drop_key(d);
 	if (action->key == KEY_NONE) {
 		buf_put_span(&d->key_pem, d->ask->key_pem);
@@ -82,7 +92,11 @@ static enum err do_key(struct driving *d, const struct agent_action *action, str
 		TRY(key_write_pem(d->key, (struct span){NULL, 0}, &d->key_pem, why));
 		TRY(generation_keep_pending(d->ask->dir, buf_span(&d->key_pem), why));
 	}
-	agent_feed_key(d->agent, d->key);
+	under_way_find(&d->way, &csr);
+	if (csr.n)
+		agent_feed_pending(d->agent, d->key, buf_span(&csr));
+	else
+		agent_feed_key(d->agent, d->key);
 	return OK;
 }
 
@@ -110,9 +124,14 @@ static enum err do_install(struct driving *d, const struct agent_action *action,
 
 static enum err do_wait(struct driving *d, const struct agent_action *action, struct why *why)
 {
+	char again[DATE_TEXT_SIZE];
+
+	date_text(clock_unix_s(&d->cli->clock) + action->wait_s, again);
 	if (d->ask->no_wait)
-		return WHY(why, AGENT_WAITS, "RFC 7030 4.2.3", "asked to come back in %lld s; the key is kept",
-			(long long)action->wait_s);
+		return WHY(why, AGENT_LATER, "RFC 7030 4.2.3", "come back in %lld s, at %s; key and request are kept%s%.*s",
+			(long long)action->wait_s, again, d->way.text[0] ? "; it said: " : "", SAID_SHOWN_MAX, d->way.text);
+	if (d->way.text[0])
+		cli_say(d->cli, "  %s\n", d->way.text);
 	cli_say(d->cli, "  %lld s, then again\n", (long long)action->wait_s);
 	fflush(stdout);
 	sleep((unsigned int)action->wait_s);
@@ -224,6 +243,7 @@ enum err drive_agent(const struct cli *cli, const struct drive_ask *ask, struct 
 		TRY(cert_first_pem(ask->cert_pem, &leaf, why));
 		TRY(check_pair(ask, buf_span(&leaf), why));
 	}
+	under_way_init(&d.way, cli, ask, buf_span(&leaf));
 	TRY(start(&d, buf_span(&leaf), why));
 	return run(&d, why);
 }

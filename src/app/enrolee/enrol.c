@@ -201,7 +201,7 @@ static const struct cli_option enrol_options[] = {
 	{"server-key", NULL, "Let the MEF make the key (RFC 7030 4.4), for devices without good randomness; over TLS alone."},
 	{"server-key-cipher", NULL, "The same, and encrypted: for the key of --psk or --again, else for the key of --cert."},
 	{"connect", "HOST:PORT", "Connect there instead of to the URI's host; its certificate must still name the host."},
-	{"no-wait", NULL, "Do not sleep when the MEF says \"later\": keep the key and exit 1."},
+	{"no-wait", NULL, "Do not sleep when the MEF says \"later\": keep key and request, and exit 7."},
 	{"tls12", NULL, "Use TLS 1.2 only."},
 	{NULL, NULL, NULL},
 };

@@ -76,8 +76,11 @@ static void do_enrol(struct running *r, const struct agent_x_action *action)
 		.no_wait = plan->no_wait,
 	};
 
-	if (drive_agent(r->cli, &ask, &result, &why) == OK)
+	enum err err = drive_agent(r->cli, &ask, &result, &why);
+	if (err == OK)
 		agent_x_feed_enrolled(r->x);
+	else if (err == ERR_PENDING) /* nothing failed that the MEF would have to be told */
+		agent_x_feed_failure(r->x, &why);
 	else
 		agent_x_feed_not_enrolled(r->x, &why);
 }

@@ -1,6 +1,7 @@
 #include "app/enrolee/enrolee.h"
 
 #include "adapt/sys/generation.h"
+#include "app/enrolee/under_way.h"
 #include "base/date.h"
 #include "base/hex.h"
 #include "wire/heap.h"
@@ -73,14 +74,14 @@ static const struct cli_option renew_options[] = {
 	{"out", "DIR", "Where the credentials are (same as --dir)."},
 	{"connect", "HOST:PORT", "Connect there instead of to the URI's host."},
 	{"link-session", NULL, "Link the request to the TLS session (RFC 7030 3.5) also where the MEF does not ask for it."},
-	{"no-wait", NULL, "Do not sleep when the MEF says \"later\"."},
+	{"no-wait", NULL, "Do not sleep when the MEF says \"later\": keep key and request, and exit 7."},
 	{"quiet-noop", NULL, "Exit 0 instead of 6 when renewal is not due."},
 	{"tls12", NULL, "Use TLS 1.2 only."},
 	{NULL, NULL, NULL},
 };
 
 static const struct command command_renew = {"renew", "", 0, 0, "Renew the certificate in force.",
-	"Authenticates with the certificate in force, repeats its subject and names, and replaces it only by one that passes every check.",
+	"Authenticates with the certificate in force, repeats its subject and names, and replaces it only by one that passes every check. One that has expired is tried too: whether it still counts is the MEF's decision.",
 	renew_options, run_renew};
 
 static const char *state_of(const struct cert *c, int64_t now_s)
@@ -122,8 +123,43 @@ static enum err check_dates(const struct cert *c, int64_t now_s, struct why *why
 	return WHY(why, CERT_DATES, "RFC 5280 4.1.2.5", "good from %s until %s, this device's clock says %s", from, until, now);
 }
 
+/* The request under way, beside what is in force. */
+struct waiting {
+	bool any;
+	struct json *j; /* until it was put into the answer */
+	struct buf text;
+};
+
+static void waiting_fini(struct waiting *w)
+{
+	json_free(w->j);
+	buf_fini(&w->text);
+}
+
+static void put_waiting(struct json *j, struct waiting *w)
+{
+	if (!w->any) {
+		json_put_text(j, "pending", NULL);
+		return;
+	}
+	json_put(j, "pending", w->j);
+	w->j = NULL;
+}
+
+/* A device that has nothing yet but a request. */
+static void tell_request_only(const struct cli *cli, struct waiting *w)
+{
+	OWNED_JSON struct json *j = json_object_new();
+
+	json_put_text(j, "state", "waiting");
+	put_waiting(j, w);
+	if (cli->json)
+		cli_print_json(j);
+	cli_say(cli, "State waiting\n%s", buf_text(&w->text));
+}
+
 /* A device that got symmetric keys alone. */
-static void tell_keys_only(const struct cli *cli, const struct agent_keys *k)
+static void tell_keys_only(const struct cli *cli, const struct agent_keys *k, struct waiting *w)
 {
 	OWNED_JSON struct json *j = json_object_new();
 	char until[DATE_TEXT_SIZE];
@@ -132,18 +168,21 @@ static void tell_keys_only(const struct cli *cli, const struct agent_keys *k)
 	json_put_text(j, "state", "no certificate");
 	json_put_text(j, "keid", k->keid);
 	json_put_date(j, "keys_expire", k->expires_s);
+	put_waiting(j, w);
 	if (cli->json)
 		cli_print_json(j);
-	cli_say(cli, "State no certificate\nKeId %s, good until %s (see: enrolee keys)\n", k->keid, until);
+	cli_say(cli, "State no certificate\nKeId %s, good until %s (see: enrolee keys)\n%s", k->keid, until, buf_text(&w->text));
 }
 
-static void tell_certificate(const struct cli *cli, struct enrolee_held *h, const struct agent_keys *k, struct buf *text)
+static void tell_certificate(const struct cli *cli, struct enrolee_held *h, const struct agent_keys *k, struct waiting *w,
+	struct buf *text)
 {
 	OWNED_JSON struct json *j = status_json(h, clock_unix_s(&cli->clock));
 	char due[DATE_TEXT_SIZE];
 
 	json_put_text(j, "keid", k ? k->keid : NULL);
 	json_put_date(j, "keys_expire", k ? k->expires_s : 0);
+	put_waiting(j, w);
 	if (cli->json)
 		cli_print_json(j);
 	date_text(renew_from(&h->view), due);
@@ -151,6 +190,7 @@ static void tell_certificate(const struct cli *cli, struct enrolee_held *h, cons
 		buf_text(&h->mef), buf_text(text));
 	if (k)
 		cli_say(cli, "KeId %s (see: enrolee keys)\n", k->keid);
+	cli_say(cli, "%s", buf_text(&w->text));
 }
 
 static enum err run_status(struct cli *cli, struct why *why)
@@ -158,14 +198,20 @@ static enum err run_status(struct cli *cli, struct why *why)
 	OWNED_HELD struct enrolee_held h = {0};
 	OWNED_AGENT_KEYS struct agent_keys k = {0};
 	OWNED_BUF struct buf text = BUF(64 * 1024);
+	__attribute__((cleanup(waiting_fini))) struct waiting w = {.j = json_object_new(), .text = BUF(16 * 1024)};
 	struct why none = {0};
 	bool has_keys = false;
 
+	w.any = under_way_show(cli, enrolee_dir(cli), w.j, &w.text);
 	agent_keys_init(&k);
 	TRY(store_keys_if_any(cli, enrolee_dir(cli), false, &k, &has_keys, why));
 	enum err err = enrolee_held(enrolee_dir(cli), &h, &none);
 	if (err == ERR_NOT_FOUND && has_keys) {
-		tell_keys_only(cli, &k);
+		tell_keys_only(cli, &k, &w);
+		return OK;
+	}
+	if (err == ERR_NOT_FOUND && w.any) {
+		tell_request_only(cli, &w);
 		return OK;
 	}
 	if (err != OK) {
@@ -173,7 +219,7 @@ static enum err run_status(struct cli *cli, struct why *why)
 		return err;
 	}
 	TRY(cert_describe(buf_span(&h.leaf), &text, why));
-	tell_certificate(cli, &h, has_keys ? &k : NULL, &text);
+	tell_certificate(cli, &h, has_keys ? &k : NULL, &w, &text);
 	return check_dates(&h.view, clock_unix_s(&cli->clock), why);
 }
 

@@ -53,6 +53,7 @@ static enum err read_facts(const struct request *r, struct arena *arena, struct 
 {
 	struct csr csr = {0};
 	struct san_list sans = {0};
+	uint8_t digest[SHA256_SIZE];
 
 	TRY(csr_parse(r->csr, &csr, why));
 	TRY(name_text(csr.subject, arena, &out->subject, why));
@@ -63,7 +64,8 @@ static enum err read_facts(const struct request *r, struct arena *arena, struct 
 	TRY(buf_check(&out->sans, "subjectAltName", why));
 	out->key_kind = key_spec_name(csr.key_spec);
 	key_ni_text(csr.spki, out->key);
-	hex_text(r->csr_sha256, sizeof(r->csr_sha256), out->csr_hex);
+	digest_sha256(r->csr, digest);
+	hex_text(digest, sizeof(digest), out->csr_hex);
 	return OK;
 }
 

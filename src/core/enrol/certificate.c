@@ -244,7 +244,7 @@ static struct request names_of(const struct flow *f)
 {
 	struct request names = {.enrolee_id = f->enrolee_id,
 		.est_label = f->label,
-		.kind = f->reenrol ? REQUEST_REENROL : REQUEST_ENROL};
+		.kind = f->maker.make ? REQUEST_KEYGEN : f->reenrol ? REQUEST_REENROL : REQUEST_ENROL};
 
 	memcpy(names.csr_sha256, f->csr_sha256, SHA256_SIZE);
 	return names;
