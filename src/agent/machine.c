@@ -1,6 +1,8 @@
+#include "agent/cmc.h"
 #include "agent/run.h"
 
 #include "base/mem.h"
+#include "pki/cms_signed.h"
 #include "proto/est/body.h"
 #include "wire/uri.h"
 
@@ -107,7 +109,7 @@ enum err agent_new(const struct agent_config *config, struct agent **out, struct
 	a->anchors_pem = BUF(RUN_PEM_MAX);
 	a->chain_pem = BUF(RUN_PEM_MAX);
 	a->csr = BUF(CSR_DER_MAX);
-	a->body = BUF(2 * CSR_DER_MAX);
+	a->body = BUF(2 * CMS_SIGNED_MAX);
 	a->linking = BUF(LINKING_TEXT_MAX);
 	a->state = STATE_CA_CERTS;
 	enum err err = set_config(a, config, why);
@@ -141,8 +143,15 @@ static void fail(struct agent *a, const struct why *why)
 	a->state = STATE_FAILED;
 }
 
+static bool is_cmc(const struct agent *a)
+{
+	return a->config.cmc_key && a->state == STATE_ENROL;
+}
+
 static const char *operation_of(const struct agent *a)
 {
+	if (is_cmc(a))
+		return "fullcmc";
 	if (a->config.server_key && a->state == STATE_ENROL)
 		return "serverkeygen";
 	return a->config.goal == AGENT_RENEW ? steps[a->state].renew_operation : steps[a->state].operation;
@@ -161,7 +170,7 @@ static void describe_call(struct agent *a, const struct step *step, struct agent
 	out->method = enrol ? CALL_POST : CALL_GET;
 	out->url = buf_text(&a->url);
 	out->accept = enrol && a->config.server_key ? "multipart/mixed" : step->accept;
-	out->media_type = enrol ? EST_MEDIA_PKCS10 : NULL;
+	out->media_type = is_cmc(a) ? CMC_MEDIA_REQUEST : enrol ? EST_MEDIA_PKCS10 : NULL;
 	out->body = enrol ? buf_span(&a->body) : (struct span){NULL, 0};
 	out->csr = enrol ? buf_span(&a->csr) : (struct span){NULL, 0};
 }
@@ -214,7 +223,14 @@ static void refused(struct agent *a, const struct agent_reply *reply)
 	struct why why = {0};
 	const char *what = operation_of(a);
 	struct span said = without_line_end(span_first(reply->body, WHY_TEXT_MAX));
+	struct span none[RUN_CERTS_MAX];
+	size_t n = 0;
 
+	/* RFC 7030 4.3.2: the reason stands in the PKIResponse */
+	if (is_cmc(a) && agent_cmc_is_answer(reply) && run_cmc_certs(a, reply, none, &n, &why) != OK) {
+		fail(a, &why);
+		return;
+	}
 	if (reply->status >= 500)
 		WHY(&why, AGENT_BROKEN, "", "%s: status %u: %.*s", what, reply->status, SPAN_FMT(said));
 	else if (reply->status >= 400 && reply->status != 404 && reply->status != 405)

@@ -14,6 +14,7 @@ enum {
 	AGENT_WAITS_MAX = 100,       /* 202 and 503 answers of one run */
 	AGENT_WAIT_DEFAULT_S = 60,   /* where the MEF names no Retry-After */
 	AGENT_WAIT_MAX_S = 86400,
+	AGENT_CMC_RANDOM = 32,
 	AGENT_REPLY_MAX = 1024 * 1024,
 	AGENT_MOVES_MAX = 3,         /* redirections of one run, to the same origin */
 	/* A certificate that begins so far ahead of the device's clock is still installed: a MEF that does not
@@ -39,6 +40,8 @@ struct agent_config {
 	const struct secret *decrypt_secret;
 	const struct key *decrypt_key;
 	struct span decrypt_cert;   /* DER */
+	const struct key *cmc_key;  /* of client_cert: full CMC (RFC 7030 4.3), signed by it; NULL: simple messages. Borrowed */
+	uint8_t cmc_random[AGENT_CMC_RANDOM]; /* fresh, with cmc_key */
 	struct clock clock;         /* asked anew after each wait */
 };
 

@@ -1,3 +1,4 @@
+#include "agent/cmc.h"
 #include "agent/run.h"
 
 #include "pki/der_nest.h"
@@ -113,6 +114,14 @@ static enum err write_csr(struct agent *a, struct csr_plan *plan, struct why *wh
 	return csr_write(plan, a->key, &a->csr, why);
 }
 
+enum err run_wrap_cmc(struct agent *a, struct why *why)
+{
+	const struct agent_cmc ask = {.key = a->config.cmc_key, .cert = a->config.client_cert, .csr = buf_span(&a->csr),
+		.random = a->config.cmc_random};
+
+	return agent_cmc_write(&ask, &a->body, why);
+}
+
 enum err run_make_csr(struct agent *a, struct why *why)
 {
 	struct buf subject OWNED_BUF = BUF(NAME_DER_MAX);
@@ -129,6 +138,8 @@ enum err run_make_csr(struct agent *a, struct why *why)
 	buf_clear(&a->csr);
 	buf_clear(&a->body);
 	TRY(write_csr(a, &plan, why));
+	if (a->config.cmc_key)
+		return run_wrap_cmc(a, why);
 	est_body_write_request(&a->body, buf_span(&a->csr));
 	return buf_check(&a->body, "request body", why);
 }

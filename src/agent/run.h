@@ -88,3 +88,7 @@ MUST_CHECK enum err run_take_csr(struct agent *a, struct span der, struct why *w
 bool run_may_ask_anew(const struct agent *a, const struct agent_reply *reply);
 /* request.c: the key that csrattrs, the caller or oneM2M want, in this order; KEY_NONE: the current one. */
 enum key_spec run_wanted_key(const struct agent *a);
+/* request.c: the signed message around a->csr into a->body (config.cmc_key). */
+MUST_CHECK enum err run_wrap_cmc(struct agent *a, struct why *why);
+/* trust.c: certificates of a PKIResponse that says success; also for the reason of one that does not. */
+MUST_CHECK enum err run_cmc_certs(struct agent *a, const struct agent_reply *reply, struct span *certs, size_t *n, struct why *why);

@@ -1,3 +1,4 @@
+#include "agent/cmc.h"
 #include "agent/run.h"
 
 #include "base/date.h"
@@ -148,6 +149,20 @@ enum err run_take_ca_certs(struct agent *a, const struct agent_reply *reply, str
 	return decide_anchors(a, reply, why);
 }
 
+enum err run_cmc_certs(struct agent *a, const struct agent_reply *reply, struct span *certs, size_t *n, struct why *why)
+{
+	OWNED_ANCHORS struct anchors *anchors = NULL;
+	const struct agent_cmc ask = {.key = a->config.cmc_key, .cert = a->config.client_cert, .random = a->config.cmc_random};
+	struct agent_cmc_answer answer = {.arena = &a->arena, .now_s = clock_unix_s(&a->config.clock)};
+
+	TRY(run_make_anchors(&a->anchors, &anchors, why));
+	answer.anchors = anchors;
+	TRY(agent_cmc_read(&ask, reply, &answer, why));
+	for (*n = 0; *n < answer.certs_n && *n < RUN_CERTS_MAX; (*n)++)
+		certs[*n] = answer.certs[*n];
+	return OK;
+}
+
 static enum err check_sans(const struct agent *a, const struct cert *cert, struct why *why)
 {
 	OWNED_ARENA struct arena arena = ARENA(64 * 1024);
@@ -278,7 +293,7 @@ enum err run_take_issued(struct agent *a, const struct agent_reply *reply, struc
 	size_t n = 0;
 
 	a->issued = (struct span){0};
-	TRY(reply_certs(a, reply, certs, &n, why));
+	TRY((a->config.cmc_key ? run_cmc_certs : reply_certs)(a, reply, certs, &n, why));
 	for (size_t i = 0; i < n; i++) {
 		struct cert c = {0};
 		bool root = false;

@@ -17,6 +17,7 @@ struct driving {
 	struct fetch *own;   /* the same where nobody gave one */
 	struct key *key;
 	struct key *held; /* of cert_pem, where a made key is encrypted for it */
+	struct key *signer; /* of the certificate that authenticates, for CMC */
 	struct buf key_pem; /* of key */
 	struct under_way way;
 	struct drive_result *result;
@@ -28,6 +29,7 @@ static void driving_fini(struct driving *d)
 	fetch_free(d->own);
 	key_free(d->key);
 	key_free(d->held);
+	key_free(d->signer);
 	buf_fini_wipe(&d->key_pem);
 	under_way_fini(&d->way);
 }
@@ -224,6 +226,11 @@ static enum err start(struct driving *d, struct span leaf, struct why *why)
 
 	if (ask->server_key_cipher)
 		TRY(take_decrypt(d, leaf, &config, why));
+	if (ask->cmc) {
+		TRY(key_parse_pem(ask->key_pem, (struct span){NULL, 0}, &d->signer, why));
+		TRY(random_fill(&d->cli->random, config.cmc_random, sizeof(config.cmc_random), why));
+		config.cmc_key = d->signer;
+	}
 	TRY(agent_new(&config, &d->agent, why));
 	d->fetch = ask->fetch;
 	if (d->fetch)

@@ -23,6 +23,7 @@ struct drive_ask {
 	bool server_key_cipher; /* and encrypts it: for decrypt_secret, else for cert_pem */
 	const char *decrypt_id;
 	const struct secret *decrypt_secret;
+	bool cmc;     /* full CMC, signed by key_pem */
 	bool no_wait; /* fail with ERR_PENDING instead of sleeping */
 	bool tls12_only;
 };

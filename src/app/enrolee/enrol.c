@@ -20,7 +20,7 @@ static enum err enrol_by_est(struct cli *cli, struct why *why)
 	OWNED_LOCK int lock = -1;
 	struct drive_ask ask = {.goal = AGENT_ENROL, .dir = enrolee_dir(cli), .connect = cli_value(cli, "connect"),
 		.no_wait = cli_flag(cli, "no-wait"), .tls12_only = cli_flag(cli, "tls12"), .link_session = cli_flag(cli, "link-session"), .subject = cli_value(cli, "subject"),
-		.server_key = wants_server_key(cli), .server_key_cipher = cli_flag(cli, "server-key-cipher")};
+		.cmc = cli_flag(cli, "cmc"), .server_key = wants_server_key(cli), .server_key_cipher = cli_flag(cli, "server-key-cipher")};
 
 	TRY(enrolee_want(cli, "mef", &ask.mef_uri, why));
 	TRY(enrolee_key_option(cli, &ask.key_wish, why));
@@ -175,6 +175,8 @@ static enum err run_enrol(struct cli *cli, struct why *why)
 		return WHY(why, CLI_USAGE, "", "want either a key (--psk, --again) or a certificate (--cert, --key)");
 	if (by_key && (cli_flag(cli, "implicit-anchors") || cli_flag(cli, "root-fingerprint")))
 		return WHY(why, CLI_USAGE, "", "--implicit-anchors, --root-fingerprint: with a certificate only; a key authenticates the MEF by itself");
+	if (cli_flag(cli, "cmc") && (by_key || cli_flag(cli, "exchange") || wants_server_key(cli)))
+		return WHY(why, CLI_USAGE, "RFC 7030 4.3", "--cmc: want --cert alone, which signs the message");
 	return by_key || cli_flag(cli, "exchange") ? enrol_by_exchange(cli, why) : enrol_by_est(cli, why);
 }
 
@@ -200,6 +202,7 @@ static const struct cli_option enrol_options[] = {
 	{"link-session", NULL, "Link the request to the TLS session (RFC 7030 3.5) also where the MEF does not ask for it."},
 	{"server-key", NULL, "Let the MEF make the key (RFC 7030 4.4), for devices without good randomness; over TLS alone."},
 	{"server-key-cipher", NULL, "The same, and encrypted: for the key of --psk or --again, else for the key of --cert."},
+	{"cmc", NULL, "Ask by a message that the certificate signs (full CMC), where the MEF's label offers it."},
 	{"connect", "HOST:PORT", "Connect there instead of to the URI's host; its certificate must still name the host."},
 	{"no-wait", NULL, "Do not sleep when the MEF says \"later\": keep key and request, and exit 7."},
 	{"tls12", NULL, "Use TLS 1.2 only."},

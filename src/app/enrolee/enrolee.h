@@ -36,6 +36,7 @@ MUST_CHECK enum err enrolee_given_pair(const struct cli *cli, struct enrolee_giv
 MUST_CHECK enum err enrolee_given(const struct cli *cli, struct enrolee_given *g, struct why *why);
 
 extern const struct command command_enrol;
+extern const struct command command_revoke;
 extern const struct command command_keys;
 extern const struct command command_derive;
 extern const struct command command_fetch_key;

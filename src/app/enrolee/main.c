@@ -22,7 +22,7 @@ static enum err renew_held(struct cli *cli, struct enrolee_held *h, struct why *
 {
 	const char *mef = cli_value(cli, "mef");
 	struct drive_ask ask = {.goal = AGENT_RENEW, .dir = enrolee_dir(cli), .connect = cli_value(cli, "connect"),
-		.reuse_key = cli_flag(cli, "reuse-key"), .no_wait = cli_flag(cli, "no-wait"),
+		.reuse_key = cli_flag(cli, "reuse-key"), .cmc = cli_flag(cli, "cmc"), .no_wait = cli_flag(cli, "no-wait"),
 		.tls12_only = cli_flag(cli, "tls12"), .link_session = cli_flag(cli, "link-session")};
 
 	TRY(enrolee_key_option(cli, &ask.key_wish, why));
@@ -70,6 +70,7 @@ static const struct cli_option renew_options[] = {
 	{"force", NULL, "Renew now; else from two thirds of the lifetime on."},
 	{"reuse-key", NULL, "Keep the key, where the MEF admits it."},
 	{"key-type", "KIND", "New key where the MEF has no wish; else of the same kind as now."},
+	{"cmc", NULL, "Ask by a message that the certificate signs (full CMC), where the MEF's label offers it."},
 	{"mef", "URI", "Another address of the MEF."},
 	{"out", "DIR", "Where the credentials are (same as --dir)."},
 	{"connect", "HOST:PORT", "Connect there instead of to the URI's host."},
@@ -240,7 +241,7 @@ static enum err run_manual(struct cli *cli, struct why *why)
 static const struct command command_manual = {
 	"help manual", "", 0, 0, "Print the source of the manual page.", NULL, NULL, run_manual};
 
-static const struct command *const commands[] = {&command_enrol, &command_renew, &command_status,
+static const struct command *const commands[] = {&command_enrol, &command_renew, &command_revoke, &command_status,
 	&command_keys, &command_derive, &command_fetch_key,
 	&command_maf_connect, &command_maf_register_key, &command_maf_fetch_key,
 	&command_session_listen, &command_session_connect, &command_manual, NULL};
