@@ -131,13 +131,13 @@ def der_split(data):
 	return out
 
 
-def with_challenge(csr, key, challenge):
+def with_challenge(csr, key, challenge, oid=CHALLENGE_OID):
 	"""The same request, signed again, with a challengePassword; openssl knows no such option beside -subj."""
 	whole, head = der_split(csr)[0]
 	(info, at), (alg, _), _ = der_split(whole[head:])
 	version, name, spki, (attrs, skip) = der_split(info[at:])
 	value = der(0x13, challenge.encode())
-	attrs = der(0xa0, attrs[skip:] + der(0x30, CHALLENGE_OID + der(0x31, value)))
+	attrs = der(0xa0, attrs[skip:] + der(0x30, oid + der(0x31, value)))
 	info = der(0x30, version[0] + name[0] + spki[0] + attrs)
 	signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", str(key)], input=info, capture_output=True, check=True).stdout
 	return der(0x30, info + alg + der(0x03, b"\0" + signature))

@@ -5,7 +5,8 @@
 
 #include <cmocka.h>
 
-static const struct label_set labels = {.items = {{.name = ""}, {.name = "bound", .bind_tls = true}, {.name = "free"}}, .n = 3};
+static const struct label_set labels = {.items = {{.name = ""}, {.name = "bound", .bind_tls = true}, {.name = "free"},
+	{.name = "linked", .linking = LINKING_ACCEPTED}}, .n = 4};
 static const struct label_set bound_default = {.items = {{.name = "", .bind_tls = true}, {.name = "free"}}, .n = 2};
 
 /* TS-0003 10.3.1, RFC 7030 3.2.2 */
@@ -20,6 +21,10 @@ static void only_calls_that_need_them_get_exported_keys(void **state)
 		{"/.well-known/est/bound/csrattrs", EXPORT_BINDING, EXPORT_NONE},
 		{"/.well-known/est/bound/simpleenroll", EXPORT_BINDING, EXPORT_NONE},
 		{"/.well-known/est/free/simpleenroll", EXPORT_NONE, EXPORT_NONE},
+		{"/.well-known/est/linked/simpleenroll", EXPORT_BINDING, EXPORT_NONE}, /* RFC 7030 3.5 */
+		{"/.well-known/est/linked/fullcmc", EXPORT_BINDING, EXPORT_NONE},
+		{"/.well-known/est/linked/cacerts", EXPORT_NONE, EXPORT_NONE},
+		{"/.well-known/est/linked/csrattrs", EXPORT_NONE, EXPORT_NONE},
 		{"/.well-known/est/unknown/simpleenroll", EXPORT_NONE, EXPORT_NONE},
 		{"/.well-known/est//simpleenroll", EXPORT_NONE, EXPORT_BINDING},
 		{"/.well-known/est", EXPORT_NONE, EXPORT_NONE},

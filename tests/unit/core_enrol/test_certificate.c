@@ -261,6 +261,29 @@ static void a_label_may_require_the_challenge(void **state)
 	answered(&with);
 }
 
+/* RFC 7030 3.5 */
+static void a_label_may_require_linking(void **state)
+{
+	struct world *w = *state;
+	struct device d OWNED_DEVICE;
+	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
+	struct answer without OWNED_ANSWER = ANSWER;
+	struct answer with OWNED_ANSWER = ANSWER;
+	struct csr_wish wish = with_challenge();
+
+	device_init(&d, w);
+	w->label.linking = LINKING_REQUIRED;
+	make_csr(&wish, w->device_key, &csr);
+	struct enrol_ask e = ask_of(w, &d, buf_span(&csr), nonce_a);
+	ask(w, &e, &without);
+	batch_flush(w->batch);
+	refused(&without, ERR_FORBIDDEN, CODE_LINKING_MISSING);
+	e.linked = true;
+	ask(w, &e, &with);
+	batch_flush(w->batch);
+	answered(&with);
+}
+
 static void a_challenge_that_nobody_checked_is_a_fault_of_ours(void **state)
 {
 	struct world *w = *state;
@@ -706,6 +729,7 @@ int main(void)
 		WORLD_TEST(a_request_signed_by_another_key_is_refused),
 		WORLD_TEST(the_outcome_of_the_challenge_check_comes_first),
 		WORLD_TEST(a_label_may_require_the_challenge),
+		WORLD_TEST(a_label_may_require_linking),
 		WORLD_TEST(a_challenge_that_nobody_checked_is_a_fault_of_ours),
 		WORLD_TEST(asking_again_with_the_same_bytes_gets_the_same_certificate),
 		WORLD_TEST(one_challenge_yields_one_certificate),

@@ -530,6 +530,63 @@ static void labels_are_found_by_name(void **state)
 	assert_null(label_find(&set, span_text("OneM2M")));
 }
 
+/* "CN, O=Acme" filled in. */
+static void request_named(struct bench *b, const char *text)
+{
+	struct buf subject OWNED_BUF = BUF(NAME_DER_MAX);
+	struct name_template t;
+
+	good(name_template_read(span_text(text), &b->arena, &t, &b->why), &b->why);
+	name_template_write(&t, &subject);
+	request(b, &(struct csr_wish){.subject = buf_span(&subject), .san = {.kind = SAN_URI, .value = span_text("urn:dev:ops:7")}});
+}
+
+/* RFC 9908 3.4 */
+static void the_subject_asked_for_must_be_there(void **state)
+{
+	struct bench *b = *state;
+
+	snprintf(b->label.ask_subject, sizeof(b->label.ask_subject), "CN, O=Acme, OU");
+	b->label.challenge = CHALLENGE_REQUIRED;
+	request_named(b, "CN=gw7, O=Acme, OU=yard");
+	admitted(b, enrol(b));
+	request_named(b, "CN=urn:dev:ops:7, O=Acme, OU=anything");
+	admitted(b, enrol(b));
+	request_named(b, "CN=gw8, O=Acme, OU=yard");
+	refused(b, enrol(b), CODE_POLICY_ASK_SUBJECT, "CN=gw7");
+	request_named(b, "CN=gw7, O=Other, OU=yard");
+	refused(b, enrol(b), CODE_POLICY_ASK_SUBJECT, "attribute 2: want O=Acme");
+	assert_string_equal(b->why.clause, "RFC 9908 3.4");
+	request_named(b, "CN=gw7");
+	refused(b, enrol(b), CODE_POLICY_ASK_SUBJECT, "want O=Acme");
+}
+
+/* RFC 7030 4.5: csrattrs is the client's to ask for */
+static void who_never_asked_may_send_it_or_keep_to_the_plain_rules(void **state)
+{
+	struct bench *b = *state;
+
+	snprintf(b->label.ask_subject, sizeof(b->label.ask_subject), "CN, O=Acme");
+	b->label.ask_key = KEY_P384;
+	request_named(b, "CN=gw7, O=Acme");
+	admitted(b, enrol(b));
+	request_named(b, "CN=gw7");
+	admitted(b, enrol(b));
+	request(b, &(struct csr_wish){.no_usage = true});
+	admitted(b, enrol(b));
+	request_named(b, "CN=gw7, O=Other");
+	refused(b, enrol(b), CODE_POLICY_SUBJECT, "CN=gw7");
+}
+
+static void the_key_usage_asked_for_must_be_there(void **state)
+{
+	struct bench *b = *state;
+
+	b->label.challenge = CHALLENGE_REQUIRED;
+	request(b, &(struct csr_wish){.no_usage = true, .san = {.kind = SAN_URI, .value = span_text("urn:dev:ops:7")}});
+	refused(b, enrol(b), CODE_POLICY_KEY_USAGE, "keyUsage: want digitalSignature");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -558,6 +615,9 @@ int main(void)
 		TEST(reenrolment_ends_when_the_registry_knows_another_identity),
 		TEST(the_label_says_whether_the_key_may_stay),
 		TEST(reenrolment_checks_usages_and_key_kind_too),
+		TEST(the_subject_asked_for_must_be_there),
+		TEST(who_never_asked_may_send_it_or_keep_to_the_plain_rules),
+		TEST(the_key_usage_asked_for_must_be_there),
 		cmocka_unit_test(labels_are_found_by_name),
 	};
 
