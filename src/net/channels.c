@@ -13,7 +13,7 @@ enum {
 	/* 100,000 entries of at most 30 octets make 3 MiB; as a signed list of long serials, 5 MiB. */
 	CRL_MAX = 8 * 1024 * 1024,
 	REFUSED_MAX = 1024,
-	KEY_ORDER_MAX = 17 * 1024, /* a name of CSR_DER_MAX octets at most */
+	KEY_ORDER_MAX = 34 * 1024, /* names of CSR_DER_MAX octets each at most */
 	KEY_MAX = 128 * 1024,      /* a key, the same in a signed message with its certificates, a request */
 	CMC_MAX = 48 * 1024,       /* port/issuer.h: ISSUER_RESPONSE_MAX */
 	SIGNED_MAX = 96 * 1024,    /* that, two certificates of 16 KiB, a signature */

@@ -57,6 +57,7 @@ struct crl_order {
 struct key_order {
 	int spec;            /* enum key_spec of pki/key.h */
 	struct span subject; /* DER Name of the request that comes with it */
+	struct span sans;    /* DER GeneralNames in it, for a CA that reads them there; empty for none */
 	bool package;        /* also as signed AsymmetricKeyPackage */
 };
 

@@ -125,6 +125,7 @@ void msg_key_order_write(struct buf *out, const struct key_order *order)
 	buf_put_u16(out, (uint16_t)order->spec);
 	buf_put_u8(out, order->package ? 1 : 0);
 	buf_put_u32_bytes(out, order->subject);
+	buf_put_u32_bytes(out, order->sans);
 }
 
 enum err msg_key_order_parse(struct span in, struct key_order *out, struct why *why)
@@ -135,6 +136,7 @@ enum err msg_key_order_parse(struct span in, struct key_order *out, struct why *
 	uint8_t package = cursor_u8(&c);
 	out->package = package == 1;
 	out->subject = cursor_u32_bytes(&c);
+	out->sans = cursor_u32_bytes(&c);
 	if (!cursor_done(&c) || package > 1 || out->subject.n == 0)
 		return malformed("key order", why);
 	return OK;

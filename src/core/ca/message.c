@@ -71,7 +71,7 @@ enum err message_make_key(const struct message *m, const struct key_order *order
 	struct made_key_bytes *out, struct why *why)
 {
 	struct key *key OWNED_KEY = NULL;
-	const struct csr_plan plan = {.subject = order->subject};
+	const struct csr_plan plan = {.subject = order->subject, .sans = order->sans, .digital_signature = true};
 
 	TRY(check_dates(m, now_s, why));
 	TRY(key_new((enum key_spec)order->spec, &key, why));

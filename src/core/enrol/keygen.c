@@ -3,6 +3,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "core/enrol/asked.h"
 #include "proto/m2m/ids.h"
 
 enum { KEYGEN_ARENA_MAX = 2 * STORE_DER_MAX, ID_SHOWN_MAX = 100, FIND_ARENA_MAX = 64 * 1024 };
@@ -200,7 +201,7 @@ static enum err check(struct keygen *k, struct why *why)
 static void make(void *arg, const struct issue_order *order, enrol_key_made made, void *flow)
 {
 	struct keygen *k = arg;
-	const struct key_order key = {.spec = (int)k->spec, .subject = order->subject, .package = is_encrypted(k)};
+	const struct key_order key = {.spec = (int)k->spec, .subject = order->subject, .sans = order->sans, .package = is_encrypted(k)};
 	struct why why = {0};
 	enum err err = check(k, &why);
 
@@ -248,14 +249,17 @@ static struct keygen *keygen_new(const struct enrol_env *env, const struct keyge
 	return NULL;
 }
 
-/* The label's wish, else the kind of the key that signed the request. What cannot be read is refused by the flow. */
-static enum key_spec wanted_spec(const struct enrol_ask *ask)
+/* What csrattrs asks of this enrolee, else the kind of the key that signed the request. What cannot be read is refused by the flow. */
+static enum key_spec wanted_spec(const struct enrol_env *env, const struct enrol_ask *ask)
 {
+	struct arena arena OWNED_ARENA = ARENA(FIND_ARENA_MAX);
+	struct attrs_asked asked = {0};
 	struct csr csr = {0};
 	struct why unread = {0};
 
-	if (ask->label->ask_key != KEY_NONE)
-		return ask->label->ask_key;
+	if (asked_find(env->store, ask->label, ask->client->enrolee.id, &arena, &asked, &unread) == OK && asked.key != KEY_NONE)
+		return asked.key;
+	why_clear(&unread);
 	return csr_parse(ask->csr, &csr, &unread) == OK ? csr.key_spec : KEY_NONE;
 }
 
@@ -271,7 +275,7 @@ void enrol_keygen(const struct enrol_env *env, const struct keygen_ask *ask, key
 	}
 	k->done = done;
 	k->arg = arg;
-	k->spec = wanted_spec(ask->enrol);
+	k->spec = wanted_spec(env, ask->enrol);
 	const struct enrol_key_maker maker = {.spec = k->spec, .make = make, .arg = k};
 	enrol.maker = &maker;
 	enrol_certificate(env, &enrol, on_certificate, k);
