@@ -255,6 +255,26 @@ static void the_ca_signs_a_crl_that_openssl_verifies(void **state)
 	refused(ca_sign_crl(&b.engine, &order, order.this_update_s, &crl, &refusal), CA_EXPIRED);
 }
 
+/* The old CA of a rollover: it publishes its list until its certificates are over, and issues nothing. */
+static void a_ca_without_profiles_signs_lists_only(void **state)
+{
+	struct bench b OWNED_BENCH;
+	struct buf crl OWNED_BUF = BUF(4096);
+	struct buf der OWNED_BUF = BUF(CERT_DER_MAX);
+	struct issue_result result = {0};
+	struct why why = {0};
+
+	bench_init(&b);
+	const struct issue_order order = order_of(&b);
+	const struct crl_order list = {.number = 1, .this_update_s = made_now_s, .next_update_s = made_now_s + DAY_S};
+	b.engine.profiles = NULL;
+	must(ca_check_crl_only(&b.engine, &why));
+	refused(ca_check(&b.engine, made_now_s, &refusal), CA_PROFILES);
+	must(ca_sign_crl(&b.engine, &list, made_now_s, &crl, &why));
+	refused(ca_issue(&b.engine, &order, made_now_s, &der, &result, &refusal), PROFILE_UNKNOWN);
+	assert_int_equal(der.n, 0);
+}
+
 /* RFC 5280 5.1.2.4, 5.1.2.5: a thief of the registrar gets no list that would outlive his stay. */
 static void who_orders_a_crl_does_not_choose_its_dates(void **state)
 {
@@ -294,6 +314,7 @@ int main(void)
 		cmocka_unit_test(the_fullest_profile_fits_with_all_suids),
 		cmocka_unit_test(usages_that_the_key_cannot_have_are_left_out),
 		cmocka_unit_test(the_ca_signs_a_crl_that_openssl_verifies),
+		cmocka_unit_test(a_ca_without_profiles_signs_lists_only),
 		cmocka_unit_test(who_orders_a_crl_does_not_choose_its_dates),
 	};
 
