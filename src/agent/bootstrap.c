@@ -35,9 +35,9 @@ enum err agent_bootstrap(struct span media_type, struct span body, const uint8_t
 	struct why *why)
 {
 	OWNED_BUF struct buf der = BUF(AGENT_REPLY_MAX);
+	OWNED_BUF struct buf pem = BUF(RUN_PEM_MAX);
 	struct span certs[RUN_CERTS_MAX];
 	char seen[HEX_SIZE] = "";
-	size_t before = pem_out->n;
 	size_t n = 0;
 
 	if (!media_is(media_type, "application/pkcs7-mime"))
@@ -46,9 +46,11 @@ enum err agent_bootstrap(struct span media_type, struct span body, const uint8_t
 	TRY(est_body_der(body, &der, why));
 	TRY(cms_certs_parse(buf_span(&der), certs, RUN_CERTS_MAX, &n, why));
 	for (size_t i = 0; i < n; i++)
-		TRY(take(certs[i], root_sha256, pem_out, seen, why));
-	if (pem_out->n > before)
-		return OK;
+		TRY(take(certs[i], root_sha256, &pem, seen, why));
+	if (pem.n) {
+		buf_put_span(pem_out, buf_span(&pem));
+		return buf_check(pem_out, "trust anchors", why);
+	}
 	if (!seen[0])
 		return WHY(why, AGENT_TRUST, "RFC 7030 4.1.3", "cacerts: want a self-signed root, have none among %zu certificates", n);
 	/* RFC 7030 4.1.1: a person has compared it out of band */

@@ -143,12 +143,12 @@ class Device:
 			f"want {want}\n{done.stdout}{done.stderr}")
 		return done.stdout
 
-	def enrol(self, *anchors, want=0, says=""):
-		return self.call("enrol", "--mef", f"https://localhost:{self.s.https}/.well-known/est/onem2m", "--cert", f"{self.stem}.pem",
+	def enrol(self, *anchors, want=0, says="", label="onem2m"):
+		return self.call("enrol", "--mef", f"https://localhost:{self.s.https}/.well-known/est/{label}", "--cert", f"{self.stem}.pem",
 			"--key", f"{self.stem}.key", "--out", self.out, *anchors, want=want, says=says)
 
-	def renew(self, want=0, says="", *more):
-		self.call("renew", "--force", "--dir", self.out, "--mef", f"https://localhost:{self.s.https}/.well-known/est/onem2m", *more,
+	def renew(self, want=0, says="", *more, label="onem2m"):
+		self.call("renew", "--force", "--dir", self.out, "--mef", f"https://localhost:{self.s.https}/.well-known/est/{label}", *more,
 			want=want, says=says)
 		if want == 0:
 			self.verify()
@@ -302,6 +302,18 @@ def a_revoked_old_certificate_is_on_the_old_list(r):
 	check(numbers["number"] >= 1, "ca crl shows the other one")
 
 
+def an_expired_sleeper_comes_back(r, late_sleeper, enrolled_at):
+	"""Its certificate, its CA and its root are all of yesterday."""
+	time.sleep(max(0, enrolled_at + SHORT_S + 2 - time.monotonic()))
+	openssl("x509", "-in", late_sleeper.path("cert.pem"), "-noout", "-checkend", "0", ok=(1,))
+	late_sleeper.holds(r.old_root)
+	before = r.call()["old"]
+	late_sleeper.renew(label="short")
+	late_sleeper.by(r.new_issuing)
+	late_sleeper.holds(r.old_root, r.new_root)
+	check(r.call()["old"]["enrolees"] == before["enrolees"] - 1, "until then finish would have waited for it")
+
+
 def finish_waits_for_the_last_certificate(r, early, new_only):
 	told = r.call("status")
 	check(not told["safe"] and told["old"]["certificates"] >= 1 and "finish" in told["next"], f"not yet: {told}")
@@ -365,6 +377,14 @@ def a_second_rollover_follows(r, early):
 	twice.enrol("--anchors", first_root)
 	twice.by(r.new_issuing)
 	run(r.s.binary, "audit", "verify", "--dir", r.s.dir)
+
+
+SHORT_S = 60 # the shortest validity that a profile may have
+
+
+def short_label(s):
+	with open(s.dir / "openmef.conf", "a") as conf:
+		conf.write(f"\n[profile short]\nvalidity = {SHORT_S}s\nbackdate = 0s\n\n[label short]\nprofile = short\nexpired = 1h\n")
 
 
 def bootstrap(r):
@@ -442,11 +462,15 @@ def main():
 	with Service(sys.argv[1], {"public_http": "http://localhost:8080"}) as s:
 		if len(sys.argv) < 3:
 			killed_in_every_stage(s)
+		short_label(s)
 		s.start()
 		r = Rollover(s)
 		early, asleep = Device(r, 1), Device(r, 2)
 		early.enrol("--anchors", r.old_root)
 		asleep.enrol("--anchors", r.old_root)
+		late_sleeper = Device(r, 3)
+		late_sleeper.enrol("--anchors", r.old_root, label="short")
+		enrolled_at = time.monotonic()
 		prepare_is_seen_by_nobody(r, early)
 		back_from_prepared_leaves_nothing(r, early)
 		new_only = published_serves_both_kinds_of_devices(r, early)
@@ -454,6 +478,7 @@ def main():
 		late = switched_issues_from_the_new_ca(r, early, asleep)
 		back_from_switched_keeps_what_was_issued(r, late)
 		a_revoked_old_certificate_is_on_the_old_list(r)
+		an_expired_sleeper_comes_back(r, late_sleeper, enrolled_at)
 		finish_waits_for_the_last_certificate(r, early, new_only)
 		a_root_that_nobody_vouches_for_is_not_adopted(r, early)
 		a_second_rollover_follows(r, early)

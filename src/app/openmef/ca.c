@@ -52,7 +52,12 @@ static enum err run_show(struct cli *cli, struct why *why)
 
 	TRY(cli_conf(cli, &conf, why));
 	TRY(file_read(conf.ca_cert, &pem, why));
-	TRY(file_read(conf.ca_chain, &pem, why));
+	if (conf.ca_chain[0])
+		TRY(file_read(conf.ca_chain, &pem, why));
+	if (conf.ca_other_cert[0])
+		TRY(file_read(conf.ca_other_cert, &pem, why));
+	if (conf.ca_extra[0])
+		TRY(file_read(conf.ca_extra, &pem, why));
 	TRY(cert_each_pem(buf_span(&pem), show_one, &s, why));
 	if (cli->json)
 		cli_print_json(list);
@@ -60,7 +65,7 @@ static enum err run_show(struct cli *cli, struct why *why)
 }
 
 static const struct cli_option show_options[] = {
-	{"pem", NULL, "Print PEM: issuing CA first, then up to the root."},
+	{"pem", NULL, "Print PEM: issuing CA first, then up to the root; in a rollover the other CA and what else cacerts gives to clients."},
 	{NULL, NULL, NULL},
 };
 

@@ -38,7 +38,7 @@ struct counting {
 	struct rollover_ca *cas;
 	uint8_t key_ids[COUNT_CAS_MAX][20];
 	size_t n;
-	int64_t from_s;
+	int64_t now_s, from_s; /* certificates that ended before from_s cannot renew */
 	uint8_t after[STORE_SERIAL_MAX];
 	size_t after_n, rows;
 };
@@ -109,10 +109,13 @@ static enum err count_one(void *arg, const struct issued *row, struct why *why)
 	for (size_t i = 0; i < c->n; i++) {
 		if (!span_equal(cert.akid, span_of(c->key_ids[i], 20)))
 			continue;
-		c->cas[i].certificates++;
-		c->cas[i].last_s = row->not_after_s > c->cas[i].last_s ? row->not_after_s : c->cas[i].last_s;
 		bool superseded = false;
 		TRY(is_superseded(c, row, cert.akid, &superseded, why));
+		/* past its end, only who has no other comes back by it */
+		if (superseded && row->not_after_s < c->now_s)
+			continue;
+		c->cas[i].certificates++;
+		c->cas[i].last_s = row->not_after_s > c->cas[i].last_s ? row->not_after_s : c->cas[i].last_s;
 		c->cas[i].enrolees += !superseded;
 	}
 	return OK;
@@ -132,7 +135,7 @@ static int64_t window_s(const struct conf *conf)
 
 enum err rollover_count(const struct rollover *r, struct rollover_ca *cas, size_t n, struct why *why)
 {
-	struct counting c = {.store = r->store, .cas = cas, .n = n, .from_s = r->now_s - window_s(r->conf)};
+	struct counting c = {.store = r->store, .cas = cas, .n = n, .now_s = r->now_s, .from_s = r->now_s - window_s(r->conf)};
 
 	if (n > COUNT_CAS_MAX)
 		return WHY(why, BUG, "", "CAs: want at most %d, have %zu", COUNT_CAS_MAX, n);
