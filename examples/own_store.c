@@ -92,18 +92,26 @@ static int install(void *arg, const struct enrolee_installation *what)
 	struct device *d = arg;
 	char from[512], to[512];
 
-	name(d, "pending.key", from);
 	name(d, "key.pem", to);
 	if (what->certificate.n == 0)
 		return -2;
+	name(d, "request.json", from);
+	remove(from);
+	name(d, "pending.key", from);
 	return keep(d, "anchors.pem", what->anchors.p, what->anchors.n) || keep(d, "chain.pem", what->chain.p, what->chain.n)
 		|| keep(d, "mef.uri", what->mef, strlen(what->mef)) || rename(from, to)
 		|| keep(d, "cert.pem", what->certificate.p, what->certificate.n) ? -2 : 0;
 }
 
+/* A request may wait at the MEF for a person, longer than this device is switched on. */
+static int keep_request(void *arg, const void *p, size_t n)
+{
+	return keep(arg, "request.json", p, n);
+}
+
 static int read_item(void *arg, enum enrolee_item item, enrolee_put put, void *to)
 {
-	static const char *const files[] = {NULL, NULL, "cert.pem", "chain.pem", "anchors.pem", "mef.uri", NULL};
+	static const char *const files[] = {NULL, NULL, "cert.pem", "chain.pem", "anchors.pem", "mef.uri", NULL, "request.json"};
 	char path[512], chunk[4096];
 	int bad = 0;
 
@@ -249,7 +257,7 @@ static int set_up(struct enrolee *e, struct device *d, char **argv)
 {
 	const struct enrolee_clock clock = {sizeof(clock), NULL, unix_s, mono_ms};
 	const struct enrolee_transport transport = {sizeof(transport), d, exchange};
-	const struct enrolee_keystore store = {sizeof(store), d, make_key, sign, install, read_item};
+	const struct enrolee_keystore store = {sizeof(store), d, make_key, sign, keep_request, install, read_item};
 
 	return enrolee_set_text(e, ENROLEE_MEF, argv[1]) || enrolee_set_file(e, ENROLEE_ANCHORS, argv[2])
 		|| enrolee_set_file(e, ENROLEE_CERTIFICATE, argv[3]) || enrolee_set_text(e, ENROLEE_CONNECT, argv[6])
@@ -289,7 +297,7 @@ int main(int argc, char **argv)
 	struct enrolee_status status = {.size = sizeof(status)};
 
 	if (argc < 7) {
-		fprintf(stderr, "usage: own_store MEF-URI ANCHORS CERTIFICATE KEY DIR HOST:PORT\n");
+		fprintf(stderr, "usage: own_store MEF-URI ANCHORS CERTIFICATE KEY DIR HOST:PORT [no-wait]\n");
 		return 2;
 	}
 	curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -297,7 +305,7 @@ int main(int argc, char **argv)
 	d.dir = argv[5];
 	d.curl = curl_easy_init();
 	struct enrolee *e = enrolee_new();
-	int bad = !e || !d.curl || set_up(e, &d, argv) || enrolee_run(e, ENROLEE_ENROL) || enrolee_status(e, &status);
+	int bad = !e || !d.curl || set_up(e, &d, argv) || enrolee_set_number(e, ENROLEE_NO_WAIT, argc > 7) || enrolee_run(e, ENROLEE_ENROL) || enrolee_status(e, &status);
 	if (!bad)
 		printf("Enrolled: serial %s, %d calls\n", status.serial, d.calls);
 	bad = bad || step_through(e, &d, ENROLEE_RENEW) || enrolee_status(e, &status);

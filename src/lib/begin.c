@@ -15,6 +15,7 @@ void lib_run_end(struct enrolee *e)
 	agent_x_free(run->exchange);
 	fetch_free(run->fetch);
 	key_free(run->key);
+	key_free(run->held);
 	buf_fini_wipe(&run->key_pem);
 	buf_fini_wipe(&run->own_key);
 	buf_fini_wipe(&run->json);
@@ -24,11 +25,13 @@ void lib_run_end(struct enrolee *e)
 	buf_fini(&run->cert_pem);
 	buf_fini(&run->bootstrap_url);
 	buf_fini(&run->origin);
+	buf_fini(&run->kept);
+	buf_fini(&run->leaf);
 	generation_unlock(&run->lock);
 	mem_wipe(run, sizeof(*run));
 	lib_response_clear(&e->response);
 	*run = (struct lib_run){.lock = -1, .key_pem = BUF(KEY_PEM_MAX), .own_key = BUF(LIB_PEM_MAX), .json = BUF(DOC_BYTES_MAX + 1),
-		.anchors = BUF(LIB_PEM_MAX), .cert = BUF(2 * LIB_PEM_MAX), .mef = BUF(LIB_TEXT_MAX), .cert_pem = BUF(LIB_PEM_MAX), .origin = BUF(2 * LIB_TEXT_MAX),
+		.anchors = BUF(LIB_PEM_MAX), .cert = BUF(2 * LIB_PEM_MAX), .mef = BUF(LIB_TEXT_MAX), .cert_pem = BUF(LIB_PEM_MAX), .origin = BUF(2 * LIB_TEXT_MAX), .kept = BUF(CSR_DER_MAX), .leaf = BUF(CERT_DER_MAX),
 		.bootstrap_url = BUF(2 * LIB_TEXT_MAX)};
 }
 
@@ -175,26 +178,51 @@ static enum err check_kind(struct enrolee *e, struct why *why)
 	return OK;
 }
 
+/* RFC 7030 4.4.1: for which key of the device the MEF encrypts the one that it makes */
+static enum err take_decrypt(struct enrolee *e, struct span leaf, struct agent_config *config, struct why *why)
+{
+	struct lib_run *run = &e->run;
+
+	if (run->by_psk) {
+		config->decrypt_id = run->psk_identity;
+		config->decrypt_secret = &run->psk;
+		return OK;
+	}
+	if (run->own_key.n == 0)
+		return WHY(why, AGENT_OPTION, "RFC 7030 4.4.1.2", "ENROLEE_SERVER_KEY 2: want ENROLEE_KEY, which decrypts, have none");
+	key_free(run->held);
+	run->held = NULL;
+	TRY(key_parse_pem(buf_span(&run->own_key), (struct span){NULL, 0}, &run->held, why));
+	config->decrypt_key = run->held;
+	config->decrypt_cert = leaf;
+	return OK;
+}
+
 enum err lib_est_begin(struct enrolee *e, const char *uri, struct why *why)
 {
-	OWNED_BUF struct buf leaf = BUF(CERT_DER_MAX);
+	struct buf *leaf = &e->run.leaf;
 
+	buf_clear(leaf);
 	if (!e->run.by_psk) {
-		TRY(cert_first_pem(buf_span(&e->run.cert), &leaf, why));
-		TRY(check_pair(e, buf_span(&leaf), why));
+		TRY(cert_first_pem(buf_span(&e->run.cert), leaf, why));
+		TRY(check_pair(e, buf_span(leaf), why));
 	}
-	const struct agent_config config = {
+	struct agent_config config = {
 		.goal = e->run.goal == ENROLEE_RENEW ? AGENT_RENEW : AGENT_ENROL,
 		.base_uri = uri,
 		.anchors_pem = buf_span(&e->run.anchors),
-		.client_cert = buf_span(&leaf),
+		.client_cert = buf_span(leaf),
 		.by_psk = e->run.by_psk,
-		.key_wish = wish(e, buf_span(&leaf)),
+		.key_wish = wish(e, buf_span(leaf)),
 		.reuse_key = e->numbers[ENROLEE_REUSE_KEY] != 0,
 		.link_session = e->numbers[ENROLEE_LINK_SESSION] != 0,
 		.subject = lib_text(e, ENROLEE_SUBJECT),
+		.server_key = e->numbers[ENROLEE_SERVER_KEY] != 0,
 		.clock = e->clock,
 	};
+	if (e->numbers[ENROLEE_SERVER_KEY] > 1)
+		TRY(take_decrypt(e, buf_span(leaf), &config, why));
+	lib_pending_init(e, uri, buf_span(leaf));
 	return agent_new(&config, &e->run.est, why);
 }
 

@@ -118,7 +118,9 @@ enum enrolee_number {
 	ENROLEE_NO_MAF = 6,         /* 1: an exchange takes no MAF */
 	ENROLEE_EXPIRY_S = 7,       /* Enrolment Expiry: keys of an exchange end then at the latest; 0: when the MEF says */
 	ENROLEE_AGAIN = 8,          /* 1: an exchange authenticates by the re-authentication key of the last one */
-	ENROLEE_LINK_SESSION = 9    /* 1: link the request to the TLS session (RFC 7030 3.5) also where the MEF does not ask for it */
+	ENROLEE_LINK_SESSION = 9,   /* 1: link the request to the TLS session (RFC 7030 3.5) also where the MEF does not ask for it */
+	ENROLEE_SERVER_KEY = 10     /* the MEF makes the key (RFC 7030 4.4): 1: plain over TLS; 2: encrypted for the shared key of an exchange,
+	                             * else for the key of ENROLEE_CERTIFICATE */
 };
 
 /* Sets a text; it ends with NUL and holds at most 4095 octets. */
@@ -300,6 +302,9 @@ void enrolee_response_status(struct enrolee_response *r, unsigned int status);
 /* Content-Type as it came. */
 void enrolee_response_media_type(struct enrolee_response *r, const char *media_type);
 
+/* Location of a redirection, as absolute URI. The library decides whether to go there. */
+void enrolee_response_location(struct enrolee_response *r, const char *uri);
+
 /* Retry-After in seconds. */
 void enrolee_response_retry_after(struct enrolee_response *r, int64_t seconds);
 
@@ -323,7 +328,7 @@ void enrolee_response_reason(struct enrolee_response *r, const char *text);
 
 /*** enrolee_keystore: keys and credentials in the caller's own store
  *
- * For devices whose keys live in hardware, or whose credentials live elsewhere than in files. All callbacks are needed; each returns 0,
+ * For devices whose keys live in hardware, or whose credentials live elsewhere than in files. All callbacks but keep_request are needed; each returns 0,
  * or another value to end the run (ENROLEE_NONE where there is no such thing). The built-in transport needs the key
  * itself as PEM, so a device that authenticates by a key in hardware supplies its transport too.
  */
@@ -341,7 +346,8 @@ enum enrolee_item {
 	ENROLEE_ITEM_CHAIN = 3,       /* PEM, intermediates */
 	ENROLEE_ITEM_ANCHORS = 4,     /* PEM */
 	ENROLEE_ITEM_MEF = 5,         /* address, text without NUL */
-	ENROLEE_ITEM_SYMMETRIC = 6    /* JSON, keys of an exchange: secret */
+	ENROLEE_ITEM_SYMMETRIC = 6,   /* JSON, keys of an exchange: secret */
+	ENROLEE_ITEM_REQUEST = 7      /* JSON, the request that waits at the MEF, beside the pending key */
 };
 
 enum { ENROLEE_NONE = -1 };
@@ -374,7 +380,12 @@ struct enrolee_keystore {
 	 * the DigestInfo of SHA-256. *sig_n is the room (512) and then the length.
 	 */
 	int (*sign)(void *arg, void *ref, const unsigned char *digest, size_t digest_n, unsigned char *sig, size_t *sig_n);
-	/* All or nothing, durable before it returns. The pending key is then in force, or gone. */
+	/*
+	 * Keeps a request (ENROLEE_ITEM_REQUEST) durably: a MEF at which it waits for a person knows it again by its very octets.
+	 * NULL: none is kept, and a device that is switched off meanwhile asks anew.
+	 */
+	int (*keep_request)(void *arg, const void *p, size_t n);
+	/* All or nothing, durable before it returns. The pending key is then in force, or gone; the request is gone. */
 	int (*install)(void *arg, const struct enrolee_installation *what);
 	/* What is in force: put(to, p, n) once or more; ENROLEE_NONE when there is none. */
 	int (*read)(void *arg, enum enrolee_item item, enrolee_put put, void *to);
@@ -412,6 +423,10 @@ struct enrolee_status {
 	int has_symmetric;      /* 1: keys of an exchange are held */
 	char keid[384];         /* identifier of the Enrolment Key */
 	int64_t symmetric_until_s;
+	int has_request;           /* 1: a request waits at the MEF; run the same goal again at request_again_s */
+	int64_t request_since_s;
+	int64_t request_again_s;   /* 0: the MEF has not said */
+	char request_said[320];    /* by the MEF, for people */
 };
 
 /* Tells what is held; nothing at all is state ENROLEE_STATE_NONE. */

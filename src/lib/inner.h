@@ -3,6 +3,7 @@
 #include "adapt/sys/fetch.h"
 #include "agent/exchange.h"
 #include "agent/machine.h"
+#include "agent/pending.h"
 #include "lib/enrolee.h"
 #include "pki/key.h"
 
@@ -11,8 +12,8 @@ enum {
 	LIB_PEM_MAX = 512 * 1024,   /* as the command's */
 	LIB_TEXTS = ENROLEE_ROOT_SHA256 + 1,
 	LIB_BLOBS = ENROLEE_IMPLICIT_ANCHORS + 1,
-	LIB_NUMBERS = ENROLEE_LINK_SESSION + 1,
-	LIB_ITEMS = ENROLEE_ITEM_SYMMETRIC + 1,
+	LIB_NUMBERS = ENROLEE_SERVER_KEY + 1,
+	LIB_ITEMS = ENROLEE_ITEM_REQUEST + 1,
 	LIB_ERROR_SIZE = 1024,
 	LIB_SIG_MAX = 512,          /* RSA-4096 */
 	LIB_RANDOM_SIZE = 48,       /* what OpenSSL's generator takes for a full seed */
@@ -29,6 +30,7 @@ struct enrolee_response {
 	struct secret exported[FETCH_EXPORTS_MAX];
 	uint8_t unique[FETCH_BINDING_MAX], exporter[FETCH_BINDING_MAX];
 	size_t unique_n, exporter_n;
+	char location[CALL_PATH_MAX];
 	char reason[WHY_TEXT_MAX];
 };
 
@@ -48,6 +50,11 @@ struct lib_run {
 	struct agent_x *exchange;
 	struct fetch *fetch;
 	int lock;             /* -1: none */
+	struct agent_pending pending; /* the request under way; csr in kept, said in said */
+	struct buf kept;
+	char said[AGENT_PENDING_SAID_MAX];
+	struct buf leaf;      /* of cert, DER: the machine borrows it */
+	struct key *held;     /* for which the MEF encrypts the key that it makes */
 	struct key *key;      /* of the request */
 	struct buf key_pem;   /* the same; empty for a key that the caller holds */
 	void *key_ref;
@@ -120,6 +127,13 @@ MUST_CHECK enum err lib_take_anchors(struct enrolee *e, struct why *why);
 MUST_CHECK enum err lib_bootstrap_url(struct enrolee *e, struct why *why);
 /* The answer holds the anchors; the machine begins. */
 MUST_CHECK enum err lib_bootstrapped(struct enrolee *e, struct why *why);
+
+/* pending.c: a request lives longer than a run. leaf: of the certificate that authenticates; empty: by shared key. */
+void lib_pending_init(struct enrolee *e, const char *uri, struct span leaf);
+void lib_pending_find(struct enrolee *e, struct buf *csr_out); /* of an earlier run of the same kind; appends nothing without */
+MUST_CHECK enum err lib_pending_keep(struct enrolee *e, struct span csr, struct why *why);
+MUST_CHECK enum err lib_pending_told(struct enrolee *e, struct why *why); /* 202 came */
+MUST_CHECK enum err lib_pending_status(struct enrolee *e, struct enrolee_status *out, struct why *why);
 
 /* symmetric.c: k is initialised. ERR_NOT_FOUND; ERR_EXPIRED. */
 MUST_CHECK enum err lib_keys(struct enrolee *e, struct agent_keys *k, struct why *why);

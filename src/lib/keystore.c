@@ -42,6 +42,7 @@ static const struct {
 	[ENROLEE_ITEM_ANCHORS] = {GENERATION_ANCHORS, "anchors"},
 	[ENROLEE_ITEM_MEF] = {GENERATION_MEF, "address of the MEF"},
 	[ENROLEE_ITEM_SYMMETRIC] = {GENERATION_KEYS, "symmetric keys"},
+	[ENROLEE_ITEM_REQUEST] = {NULL, "request under way"},
 };
 
 enum err lib_read(struct enrolee *e, enum enrolee_item item, struct buf *out, struct why *why)
@@ -50,6 +51,8 @@ enum err lib_read(struct enrolee *e, enum enrolee_item item, struct buf *out, st
 
 	if (!e->store.read && !dir)
 		return WHY(why, AGENT_OPTION, "", "ENROLEE_DIR: want a directory or a key store, have neither");
+	if (!e->store.read && item == ENROLEE_ITEM_REQUEST)
+		return generation_request(dir, out, why);
 	if (!e->store.read)
 		return generation_read(dir, items[item].name, out, why);
 	int got = e->store.read(e->store.arg, item, put, out);

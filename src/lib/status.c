@@ -89,6 +89,8 @@ int enrolee_status(struct enrolee *e, struct enrolee_status *out)
 	err = tell_certificate(e, out, &e->why);
 	if (err == OK)
 		err = tell_symmetric(e, out, &e->why);
+	if (err == OK)
+		err = lib_pending_status(e, out, &e->why);
 	return lib_close(e, err);
 }
 
@@ -128,6 +130,7 @@ static const char *file_of(enum enrolee_item item)
 		return GENERATION_ANCHORS;
 	case ENROLEE_ITEM_MEF:
 	case ENROLEE_ITEM_SYMMETRIC:
+	case ENROLEE_ITEM_REQUEST:
 		break;
 	}
 	return NULL;

@@ -67,12 +67,17 @@ static void est_install(struct enrolee *e, const struct agent_action *a)
 	struct why why = {0};
 
 	buf_clear(&run->cert_pem);
-	if (cert_write_pem(a->certificate, &run->cert_pem, &why) != OK) {
+	enum err err = cert_write_pem(a->certificate, &run->cert_pem, &why);
+	if (err == OK && a->made_key) {
+		buf_clear(&run->key_pem);
+		err = key_write_pem(a->made_key, (struct span){NULL, 0}, &run->key_pem, &why);
+	}
+	if (err != OK) {
 		agent_feed_failure(run->est, &why);
 		return;
 	}
 	run->installation = (struct enrolee_installation){
-		.key_ref = run->key_ref,
+		.key_ref = a->made_key ? NULL : run->key_ref,
 		.key_pem = octets(buf_span(&run->key_pem)),
 		.certificate = octets(buf_span(&run->cert_pem)),
 		.chain = octets(a->chain_pem),
@@ -315,8 +320,10 @@ static enum err feed_response(struct enrolee *e, struct why *why)
 		return lib_bootstrapped(e, why);
 	if (e->run.est) {
 		const struct agent_reply reply = {.status = r->status, .media_type = span_text(r->media_type), .body = buf_span(&r->body),
-			.retry_after_s = r->retry_after_s, .server_certs = certs, .server_certs_n = r->certs_n,
+			.retry_after_s = r->retry_after_s, .location = r->location, .server_certs = certs, .server_certs_n = r->certs_n,
 			.tls_unique = span_of(r->unique, r->unique_n), .tls_exporter = span_of(r->exporter, r->exporter_n)};
+		if (r->status == 202 && e->run.est_action.csr.n)
+			TRY(lib_pending_told(e, why));
 		agent_feed(e->run.est, &reply);
 		return OK;
 	}
@@ -363,9 +370,20 @@ int enrolee_feed_lost(struct enrolee *e, const char *text)
 	return fed(e, err);
 }
 
-static void key_made(struct enrolee *e)
+/* The CSR of an earlier run goes on, where there is one; a new one is on record before it is sent. */
+static enum err key_made(struct enrolee *e, struct why *why)
 {
-	agent_feed_key(e->run.est, e->run.key);
+	OWNED_BUF struct buf csr = BUF(CSR_DER_MAX);
+	struct agent_action next;
+	struct why ignored = {0};
+
+	lib_pending_find(e, &csr);
+	if (csr.n)
+		agent_feed_pending(e->run.est, e->run.key, buf_span(&csr));
+	else
+		agent_feed_key(e->run.est, e->run.key);
+	agent_next(e->run.est, &next, &ignored);
+	return next.kind == AGENT_CALL && next.csr.n ? lib_pending_keep(e, next.csr, why) : OK;
 }
 
 int enrolee_feed_key(struct enrolee *e, const struct enrolee_key *key)
@@ -375,7 +393,7 @@ int enrolee_feed_key(struct enrolee *e, const struct enrolee_key *key)
 	if (err == OK)
 		err = lib_take_key(e, key, &e->why);
 	if (err == OK)
-		key_made(e);
+		err = key_made(e, &e->why);
 	return fed(e, err);
 }
 
@@ -426,6 +444,9 @@ int enrolee_feed_failure(struct enrolee *e, const char *text)
 
 static enum err do_call(struct enrolee *e, struct why *why)
 {
+	/* a challenge that was renewed made another CSR of the same key */
+	if (e->run.est && e->run.bootstrap == BOOTSTRAP_NONE && e->run.est_action.csr.n)
+		TRY(lib_pending_keep(e, e->run.est_action.csr, why));
 	enum enrolee_outcome outcome = lib_exchange(e, why);
 
 	if (outcome == ENROLEE_ANSWERED)
@@ -440,8 +461,7 @@ static enum err do_call(struct enrolee *e, struct why *why)
 static enum err do_key(struct enrolee *e, struct why *why)
 {
 	TRY(lib_make_key(e, e->run.est_action.key, why));
-	key_made(e);
-	return OK;
+	return key_made(e, why);
 }
 
 static enum err do_install(struct enrolee *e, struct why *why)
@@ -465,7 +485,8 @@ static bool wait_for(struct enrolee *e, int64_t wait_s)
 static enum err do_wait(struct enrolee *e, struct why *why)
 {
 	if (e->numbers[ENROLEE_NO_WAIT] || !wait_for(e, e->action.wait_s))
-		return WHY(why, AGENT_WAITS, "RFC 7030 4.2.3", "asked to come back in %lld s; the key is kept", (long long)e->action.wait_s);
+		return WHY(why, AGENT_LATER, "RFC 7030 4.2.3", "come back in %lld s; key and request are kept%s%.200s", (long long)e->action.wait_s,
+			e->run.said[0] ? "; it said: " : "", e->run.said);
 	waited(e);
 	return OK;
 }

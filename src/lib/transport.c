@@ -32,6 +32,12 @@ void enrolee_response_media_type(struct enrolee_response *r, const char *media_t
 		r->media_type[0] = '\0';
 }
 
+void enrolee_response_location(struct enrolee_response *r, const char *uri)
+{
+	if (!text_copy(r->location, sizeof(r->location), span_text(uri)))
+		r->location[0] = '\0';
+}
+
 void enrolee_response_retry_after(struct enrolee_response *r, int64_t seconds)
 {
 	r->retry_after_s = seconds > 0 ? seconds : 0;
@@ -154,6 +160,7 @@ static enum err take_reply(struct enrolee_response *r, const struct fetch_reply 
 	r->status = got->status;
 	enrolee_response_media_type(r, got->media_type);
 	enrolee_response_retry_after(r, got->retry_after_s);
+	enrolee_response_location(r, got->location);
 	good = good && enrolee_response_body(r, got->body.p, got->body.n) == 0;
 	for (size_t i = 0; i < got->certs_n; i++)
 		good = good && enrolee_response_certificate(r, got->certs[i].p, got->certs[i].n) == 0;

@@ -260,7 +260,7 @@ static int store(struct enrolee *e, char **argv)
 	WANT(enrolee_set_file(e, ENROLEE_CERTIFICATE, argv[4]) == 0 && enrolee_set_file(e, ENROLEE_KEY, argv[5]) == 0);
 	WANT(enrolee_set_text(e, ENROLEE_CONNECT, argv[6]) == 0);
 	for (enum fault fault = SIGNS_GARBAGE; fault <= MAKES_GARBAGE; fault++) {
-		const struct enrolee_keystore k = {sizeof(k), &fault, make_key, sign, install, read_none};
+		const struct enrolee_keystore k = {sizeof(k), &fault, make_key, sign, NULL, install, read_none};
 		WANT(enrolee_set_keystore(e, &k) == 0 && enrolee_run(e, ENROLEE_ENROL) != 0 && installs == 0);
 		WANT(fault == MAKES_GARBAGE || enrolee_error_code(e) == codes[fault]);
 	}
@@ -355,6 +355,37 @@ static int bootstrap(struct enrolee *e, char **argv)
 	return 0;
 }
 
+static int set_up(struct enrolee *e, char **argv)
+{
+	return enrolee_set_text(e, ENROLEE_MEF, argv[2]) || enrolee_set_file(e, ENROLEE_ANCHORS, argv[3])
+		|| enrolee_set_file(e, ENROLEE_CERTIFICATE, argv[4]) || enrolee_set_file(e, ENROLEE_KEY, argv[5])
+		|| enrolee_set_text(e, ENROLEE_DIR, argv[6]) || enrolee_set_text(e, ENROLEE_CONNECT, argv[7]);
+}
+
+/* held MEF ANCHORS CERTIFICATE KEY DIR HOST:PORT: the MEF lets a person decide. */
+static int held(struct enrolee *e, char **argv)
+{
+	struct enrolee_status s = {.size = sizeof(s)};
+
+	WANT(set_up(e, argv) == 0 && enrolee_set_number(e, ENROLEE_NO_WAIT, 1) == 0);
+	WANT(enrolee_run(e, ENROLEE_ENROL) == 1808 && enrolee_error_kind(e) == ENROLEE_PENDING);
+	WANT(enrolee_status(e, &s) == 0 && s.state == ENROLEE_STATE_NONE && s.has_request && s.request_again_s > s.request_since_s);
+	WANT(s.request_since_s > 0 && s.request_again_s <= time(NULL) + 7);
+	printf("%s\n", s.request_said);
+	return 0;
+}
+
+/* enrols MEF ANCHORS CERTIFICATE KEY DIR HOST:PORT SERVER-KEY TLS12 */
+static int enrols(struct enrolee *e, char **argv)
+{
+	struct enrolee_status s = {.size = sizeof(s)};
+
+	WANT(set_up(e, argv) == 0 && enrolee_set_number(e, ENROLEE_SERVER_KEY, atoi(argv[8])) == 0);
+	WANT(enrolee_set_number(e, ENROLEE_TLS12_ONLY, atoi(argv[9])) == 0 && enrolee_run(e, ENROLEE_ENROL) == 0);
+	WANT(enrolee_status(e, &s) == 0 && s.state == ENROLEE_STATE_GOOD && !s.has_request);
+	return 0;
+}
+
 /* verify DIR DER HOST: a peer's certificate by the anchors that are held. */
 static int verify(struct enrolee *e, char **argv)
 {
@@ -381,7 +412,7 @@ int main(int argc, char **argv)
 		int words;
 		int (*run)(struct enrolee *e, char **argv);
 	} cases[] = {{"due", 2, due}, {"rules", 1, rules}, {"means", 7, means}, {"store", 5, store}, {"exchange", 5, exchange}, {"verify", 2, verify},
-		{"bootstrap", 9, bootstrap}};
+		{"bootstrap", 9, bootstrap}, {"held", 6, held}, {"enrols", 8, enrols}};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (strcmp(argv[1], cases[i].name) != 0 || argc < 2 + cases[i].words)
