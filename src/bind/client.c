@@ -1,11 +1,12 @@
 #include "bind/turn.h"
 
 #include "core/keys/psk.h"
+#include "core/keys/srp.h"
 #include "proto/est/path.h"
 
 _Static_assert((int)CLIENT_ANONYMOUS == (int)PEER_ANONYMOUS && (int)CLIENT_OWN == (int)PEER_OWN &&
 	(int)CLIENT_THIRD_PARTY == (int)PEER_THIRD_PARTY && (int)CLIENT_RAW_KEY == (int)PEER_RAW_KEY &&
-	(int)CLIENT_PSK == (int)PEER_PSK,
+	(int)CLIENT_PSK == (int)PEER_PSK && (int)CLIENT_SRP == (int)PEER_SRP,
 	"client_find reads the front's word");
 
 const struct label_side *turn_side(const struct turn *t)
@@ -58,7 +59,9 @@ enum err turn_client_late(const struct turn *t, int64_t now_s, int64_t expired_s
 	TRY(client_find(t->env->enrol.store, &facts, now_s, arena, out, why));
 	if (!out->key_id)
 		return OK;
-	enum err err = psk_check_used(t->env->exchange.vault, out->key_id, peer->anchor, why);
+	const struct vault *vault = t->env->exchange.vault;
+	enum err err = out->by_srp ? srp_check_used(vault, out->key_id, peer->anchor, why)
+				   : psk_check_used(vault, out->key_id, peer->anchor, why);
 	/* who holds an earlier key is a stranger: he writes nothing under the name of who has the new one */
 	if (err != OK)
 		*out = (struct client){0};

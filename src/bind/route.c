@@ -17,7 +17,7 @@ static const struct route {
 	const char *path;
 	bool prefix;
 	int methods;
-	bool proxied; /* also for clients whose TLS ended at a proxy (docs/decisions/0022) */
+	bool anyhow; /* also for clients whose TLS ended at a proxy, and for SRP users (docs/decisions/0022) */
 	void (*handle)(const struct turn *t);
 } routes[] = {
 	{BIND_MEF, "/.well-known/est/", true, METHOD_ANY, true, bind_est},
@@ -58,7 +58,9 @@ void bind_call(const struct bind_env *env, const struct call *call, bind_done do
 	if (!r)
 		err = WHY(&why, PUB_PATH, "RFC 9110 15.5.5", "path: want one that is served, have '%.*s'",
 			SPAN_FMT(span_first(call->path, 80)));
-	else if (call->peer.proxied && !r->proxied)
+	else if (call->peer.trust == PEER_SRP && !r->anyhow)
+		err = WHY(&why, SRP_PATH, "TS-0003 8.3.2", "client: want a certificate or a pre-provisioned key, have a password");
+	else if (call->peer.proxied && !r->anyhow)
 		err = WHY(&why, PROXIED_PATH, "RFC 5705 4", "client: want its TLS session here, have one that ended at a proxy");
 	else if (r->methods != METHOD_ANY && !(r->methods & 1 << call->method))
 		err = WHY(&why, EST_METHOD, "RFC 9110 15.5.6", "method: want %s", methods_text(r->methods));

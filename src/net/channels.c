@@ -20,6 +20,7 @@ enum {
 	PSK_IDENTITY_MAX = 320, /* wire/call.h: CALL_IDENTITY_MAX */
 	PSK_KEY_MAX = 64,       /* base/secret.h: SECRET_MAX */
 	AWAY_MAX = 32 * 1024, /* a request of at most 16 KiB, four names */
+	SRP_RECORD_MAX = 16 + 384, /* net/tls.h: TLS_SRP_SALT, TLS_SRP_VERIFIER */
 	FETCH_MAX = 2 + 2 + 320, /* a use, a KeId */
 	FETCHED_MAX = 2 + 64 + 2 + 512 + 8, /* a key, an enrolee's identifier, a lifetime */
 };
@@ -29,6 +30,8 @@ static const struct ipc_type call_types[] = {
 	{.type = CH_REPLY, .max_payload = REPLY_MAX, .holds_keys = true},
 	{.type = CH_PSK, .max_payload = PSK_IDENTITY_MAX},
 	{.type = CH_PSK_KEY, .max_payload = PSK_KEY_MAX, .holds_keys = true},
+	{.type = CH_SRP, .max_payload = PSK_IDENTITY_MAX},
+	{.type = CH_SRP_VERIFIER, .max_payload = SRP_RECORD_MAX, .holds_keys = true},
 };
 
 static const struct ipc_type order_types[] = {

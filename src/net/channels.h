@@ -6,7 +6,9 @@
 enum { CH_CALL = 1, CH_REPLY = 2,
 	/* front -> registrar: a psk_identity as shown; registrar -> front, same id: its key, 1..64 octets. There is
 	 * always one: of an identity that nobody has it is a key that nobody has either. */
-	CH_PSK = 3, CH_PSK_KEY = 4 };
+	CH_PSK = 3, CH_PSK_KEY = 4,
+	/* The same for an SRP user: salt and verifier of 3072 bits. */
+	CH_SRP = 5, CH_SRP_VERIFIER = 6 };
 /* registrar -> signer: orders (adapt/issuer/msg.h); signer -> registrar: results or a reason. */
 enum { CH_ISSUE = 1, CH_ISSUED = 2, CH_SIGN_CRL = 3, CH_CRL = 4, CH_REFUSED = 5,
 	CH_MAKE_KEY = 6, CH_KEY = 7, CH_SIGN_CMC = 8, CH_SIGNED = 9 };

@@ -217,7 +217,9 @@ static bool step_handshake(struct http_conn *c)
 	ERR_clear_error();
 	int result = tls_handshake(c->ssl);
 	if (tls_psk_waits(c->ssl, &identity))
-		return http_psk_ask(c, identity);
+		return http_psk_ask(c, identity, false);
+	if (tls_srp_waits(c->ssl, &identity))
+		return http_psk_ask(c, identity, true);
 	if (result == 1) {
 		acknowledge_now(c);
 		return become_idle(c);

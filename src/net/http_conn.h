@@ -86,8 +86,8 @@ struct http_server {
 	void *arg;
 	http_exports exports;
 	void *exports_arg;
-	http_psk_handler psk;
-	void *psk_arg;
+	http_psk_handler psk, srp;
+	void *psk_arg, *srp_arg;
 	unsigned int psk_waiting;
 	struct http_limits limits;
 	struct http_proxies proxies;
@@ -132,7 +132,7 @@ MUST_CHECK enum err http_proxy_peer(const struct http_conn *c, const struct http
 
 /* http_psk.c */
 /* Asks for the key of an identity; true when the handshake can go on at once. May cut the connection. */
-bool http_psk_ask(struct http_conn *c, struct span identity);
+bool http_psk_ask(struct http_conn *c, struct span identity, bool srp);
 void http_psk_forget(struct http_conn *c); /* the connection goes away */
 
 /* http_queue.c */

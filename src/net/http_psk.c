@@ -25,9 +25,10 @@ static struct http_psk *ask_new(struct http_conn *c)
 	return ask;
 }
 
-bool http_psk_ask(struct http_conn *c, struct span identity)
+bool http_psk_ask(struct http_conn *c, struct span identity, bool srp)
 {
 	struct http_server *s = c->server;
+	http_psk_handler handler = srp ? s->srp : s->psk;
 	struct why why = {0};
 
 	/* The client has nothing to say before its key is known; its deadline goes on. */
@@ -37,13 +38,13 @@ bool http_psk_ask(struct http_conn *c, struct span identity)
 		refuse(c, &why);
 		return false;
 	}
-	struct http_psk *ask = s->psk ? ask_new(c) : NULL;
+	struct http_psk *ask = handler ? ask_new(c) : NULL;
 	if (!ask) {
 		(void)!WHY(&why, TLS_PSK_UNAVAILABLE, "", "psk_identity: want somebody who knows its key, have nobody");
 		refuse(c, &why);
 		return false;
 	}
-	s->psk(s->psk_arg, ask, identity);
+	handler(srp ? s->srp_arg : s->psk_arg, ask, identity);
 	return !c->dead && !c->ask;
 }
 
@@ -54,6 +55,19 @@ void http_psk_forget(struct http_conn *c)
 	c->ask->conn = NULL;
 	c->ask = NULL;
 	c->server->psk_waiting--;
+}
+
+void http_srp_reply(struct http_psk *ask, struct span record)
+{
+	struct http_conn *c = ask->conn;
+
+	if (c) {
+		http_psk_forget(c);
+		tls_srp_give(c->ssl, record);
+		if (!c->running)
+			http_conn_run(c);
+	}
+	mem_free(ask);
 }
 
 void http_psk_reply(struct http_psk *ask, const struct secret *key)

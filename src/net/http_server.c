@@ -245,6 +245,12 @@ void http_server_exports(struct http_server *s, http_exports exports, void *arg)
 	s->exports_arg = arg;
 }
 
+void http_server_srp(struct http_server *s, http_psk_handler handler, void *arg)
+{
+	s->srp = handler;
+	s->srp_arg = arg;
+}
+
 void http_server_psk(struct http_server *s, http_psk_handler handler, void *arg)
 {
 	s->psk = handler;

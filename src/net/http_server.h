@@ -71,6 +71,10 @@ void http_server_exports(struct http_server *s, http_exports exports, void *arg)
 struct http_psk;
 typedef void (*http_psk_handler)(void *arg, struct http_psk *ask, struct span identity);
 void http_server_psk(struct http_server *s, http_psk_handler handler, void *arg);
+/* The same for the verifier of an SRP user (tls_config.srp must agree); answered by http_srp_reply. */
+void http_server_srp(struct http_server *s, http_psk_handler handler, void *arg);
+/* record: salt and verifier, as tls_srp_give; empty: nobody can tell now. */
+void http_srp_reply(struct http_psk *ask, struct span record);
 /* Exactly once, at once or later. key NULL: nobody can tell now, the connection is closed. */
 void http_psk_reply(struct http_psk *ask, const struct secret *key);
 /*

@@ -62,12 +62,12 @@ static const char ciphers_12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES2
 				 "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:ECDHE-RSA-CHACHA20-POLY1305";
 static const char ciphers_13[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 
-static enum err choose_ciphers(SSL_CTX *ctx, bool psk, struct why *why)
+static enum err choose_ciphers(SSL_CTX *ctx, bool psk, bool srp, struct why *why)
 {
 	char list[1024];
 
 	/* The server's order counts: a client that offers such a suite has a key to prove, perhaps nothing else. */
-	snprintf(list, sizeof(list), "%s%s%s", psk ? tls_psk_ciphers : "", psk ? ":" : "", ciphers_12);
+	snprintf(list, sizeof(list), "%s%s%s%s%s", srp ? tls_srp_ciphers : "", srp ? ":" : "", psk ? tls_psk_ciphers : "", psk ? ":" : "", ciphers_12);
 	if (SSL_CTX_set_cipher_list(ctx, list) != 1 || SSL_CTX_set_ciphersuites(ctx, ciphers_13) != 1)
 		return setup_failed("cipher suites", why);
 	return OK;
@@ -108,7 +108,9 @@ static enum err make_context(struct tls_server *s, struct why *why)
 	SSL_CTX_set_tlsext_servername_callback(s->ctx, on_name);
 	SSL_CTX_set_tlsext_servername_arg(s->ctx, s);
 	SSL_CTX_set_alpn_select_cb(s->ctx, on_protocols, s);
-	TRY(choose_ciphers(s->ctx, s->psk, why));
+	TRY(choose_ciphers(s->ctx, s->psk, s->srp, why));
+	if (s->srp)
+		TRY(tls_srp_setup(s, why));
 	if (s->psk)
 		TRY(tls_psk_setup(s, why));
 	return choose_algorithms(s->ctx, why);
@@ -119,6 +121,7 @@ static enum err fill(struct tls_server *s, const struct tls_config *config, stru
 	if (config->fqdn && !text_copy(s->fqdn, sizeof(s->fqdn), span_text(config->fqdn)))
 		return WHY(why, TLS_CONFIG, "", "fqdn: want less than %d bytes", CALL_NAME_MAX);
 	s->psk = config->psk;
+	s->srp = config->srp;
 	s->ems_optional = config->ems_optional;
 	s->own_expired_s = config->own_expired_s;
 	TRY(tls_provider_new(&s->provider, &s->lib, why));
@@ -190,6 +193,7 @@ void tls_free(SSL *ssl)
 		mem_wipe(link->psk, sizeof(*link->psk));
 		mem_free(link->psk);
 	}
+	tls_srp_free(link->srp);
 	mem_free(link->leaf);
 	mem_free(link->failure);
 	if (link->exported)

@@ -20,6 +20,8 @@
 enum {
 	TLS_CHAIN_MAX = 8,               /* certificates between leaf and anchor */
 	TLS_CHAIN_BYTES_MAX = 64 * 1024, /* what a client may send as its chain */
+	TLS_SRP_SALT = 16,
+	TLS_SRP_VERIFIER = 384,          /* of the group of 3072 bits */
 	TLS_ANCHORS_MAX = 1000,          /* certificates in one file of anchors */
 };
 
@@ -34,6 +36,7 @@ struct tls_config {
 	const char *fqdn;       /* SNI that is served; others get unrecognized_name unless absent; NULL: any */
 	bool psk;             /* TS-0003 10.2.2: PSK suites on TLS 1.2, external PSK (psk_dhe_ke) on TLS 1.3 */
 	int64_t own_expired_s; /* a leaf under own_ca_pem may have ended so long ago; whoever reads tls_peer looks at its dates */
+	bool srp;             /* RFC 7030 3.3.3: SRP suites on TLS 1.2, those of RFC 5054 without server certificate */
 	bool ems_optional;    /* export keys also from a TLS 1.2 session without extended master secret (RFC 7627) */
 	/* Where those came from, for reasons; NULL where nobody knows. */
 	const char *cert_path, *key_path, *own_ca_path, *device_anchors_path;
@@ -54,6 +57,9 @@ int tls_handshake(SSL *ssl);
 bool tls_psk_waits(const SSL *ssl, struct span *identity_out);
 /* key NULL: there is none to be had; the handshake fails and says nothing to the client. Then tls_handshake. */
 void tls_psk_give(SSL *ssl, const struct secret *key);
+/* The same for the verifier of an SRP user. record: salt and verifier; empty: there is none to be had. */
+bool tls_srp_waits(const SSL *ssl, struct span *user_out);
+void tls_srp_give(SSL *ssl, struct span record);
 /*
  * After the handshake: what is known of the peer. Spans point into memory that lives as long as the
  * connection object. The address is left as it is.

@@ -13,7 +13,7 @@ struct tls_server {
 	X509_STORE *devices; /* NULL: no third-party anchors */
 	EVP_MD *sha256;
 	struct tls_known *known;
-	bool psk;
+	bool psk, srp;
 	int64_t own_expired_s;
 	bool ems_optional;
 	char fqdn[CALL_NAME_MAX];
@@ -28,6 +28,16 @@ struct tls_psk {
 	uint8_t identity[CALL_IDENTITY_MAX];
 };
 
+/* Of a connection whose client shows an SRP user. */
+struct tls_srp {
+	int state; /* as of tls_psk */
+	uint8_t salt[TLS_SRP_SALT];
+	uint8_t verifier[TLS_SRP_VERIFIER];
+	uint8_t digest[32]; /* of the verifier */
+	size_t identity_n;
+	uint8_t identity[CALL_IDENTITY_MAX];
+};
+
 /* What hangs on each SSL. */
 struct tls_link {
 	const struct tls_server *server;
@@ -36,6 +46,7 @@ struct tls_link {
 	uint8_t *leaf; /* DER */
 	size_t leaf_n;
 	struct tls_psk *psk; /* NULL: the client offers certificates only */
+	struct tls_srp *srp; /* NULL: the client shows no SRP user */
 	unsigned int exported; /* bit of each enum call_export that was computed */
 	uint8_t exporter[32];
 	uint8_t enrolment[CALL_EXPORT_MAX];
@@ -67,6 +78,12 @@ int tls_verify(X509_STORE_CTX *ctx, void *arg);
  * reason in the link.
  */
 int tls_verify_chain(const struct tls_server *s, struct tls_link *link, X509 *leaf, STACK_OF(X509) *chain);
+
+/* tls_srp.c */
+extern const char tls_srp_ciphers[];
+MUST_CHECK enum err tls_srp_setup(struct tls_server *s, struct why *why);
+bool tls_srp_proven(const SSL *ssl);
+void tls_srp_free(struct tls_srp *srp);
 
 /* tls_psk.c */
 /* Suites of TLS 1.2, best first. */

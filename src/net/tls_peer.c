@@ -75,6 +75,13 @@ static void find_unique(SSL *ssl, struct tls_link *link, struct peer *out)
 		out->unique = span_of(link->unique, n);
 }
 
+static const uint8_t *known_by(const struct tls_link *link, enum peer_trust trust)
+{
+	if (trust == PEER_SRP)
+		return link->srp->digest;
+	return trust == PEER_PSK ? link->psk->digest : link->anchor;
+}
+
 enum err tls_peer(SSL *ssl, struct peer *out, struct why *why)
 {
 	struct tls_link *link = tls_link_of(ssl);
@@ -85,9 +92,13 @@ enum err tls_peer(SSL *ssl, struct peer *out, struct why *why)
 		out->trust = PEER_PSK;
 		out->identity = span_of(link->psk->identity, link->psk->identity_n);
 	}
+	if (tls_srp_proven(ssl)) {
+		out->trust = PEER_SRP;
+		out->identity = span_of(link->srp->identity, link->srp->identity_n);
+	}
 	out->tls_version = (uint16_t)SSL_version(ssl);
 	out->leaf = span_of(link->leaf, link->leaf_n);
-	memcpy(out->anchor, out->trust == PEER_PSK ? link->psk->digest : link->anchor, sizeof(out->anchor));
+	memcpy(out->anchor, known_by(link, out->trust), sizeof(out->anchor));
 	if (name && !text_copy(out->sni, sizeof(out->sni), span_text(name)))
 		return WHY(why, TLS_NAME, "RFC 6066 3", "server name: want less than %d bytes", CALL_NAME_MAX);
 	find_unique(ssl, link, out);
@@ -110,6 +121,8 @@ enum err tls_failure(SSL *ssl, struct why *why)
 	if (link->psk && link->psk->state == TLS_PSK_REFUSED)
 		return WHY(why, TLS_PSK_UNAVAILABLE, "", "psk_identity %.*s: want its key, have none from the registrar",
 			SPAN_FMT(span_first(shown, IDENTITY_SHOWN)));
+	if (link->srp && link->srp->state == TLS_PSK_REFUSED)
+		return WHY(why, TLS_PSK_UNAVAILABLE, "", "SRP user: want its verifier, have none from the registrar");
 	if (code == 0 || ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
 		return WHY(why, TLS_HANDSHAKE, "", "handshake: the client closed the connection");
 	if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) > SSL_AD_REASON_OFFSET)
@@ -118,5 +131,9 @@ enum err tls_failure(SSL *ssl, struct why *why)
 	if (link->psk && link->psk->state == TLS_PSK_GIVEN)
 		return WHY(why, TLS_PSK_WRONG, "RFC 4279 2", "psk_identity %.*s: want proof of its key: %s",
 			SPAN_FMT(span_first(shown, IDENTITY_SHOWN)), tls_reason());
+	/* RFC 5054 2.5.4: the client's Finished does not fit */
+	if (link->srp && link->srp->state == TLS_PSK_GIVEN)
+		return WHY(why, TLS_SRP_WRONG, "RFC 5054 2.5.4", "SRP user %.*s: want proof of its password: %s",
+			SPAN_FMT(span_first(span_of(link->srp->identity, link->srp->identity_n), IDENTITY_SHOWN)), tls_reason());
 	return WHY(why, TLS_HANDSHAKE, "", "handshake: %s", tls_reason());
 }

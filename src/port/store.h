@@ -23,7 +23,7 @@ enum {
 	STORE_CA_MAX = 32,
 	STORE_CRL_MAX = 64 << 20, /* 100 octets a row: some 600,000 revoked certificates */
 	STORE_KEY_ID_MAX = 320,     /* HEX32@FQDN */
-	STORE_KEY_SEALED_MAX = 256,
+	STORE_KEY_SEALED_MAX = 512, /* salt and verifier of an SRP user: 400 octets */
 	STORE_KEY_INFO_MAX = 16384, /* JSON */
 	STORE_PREFS_MAX = 16384,    /* JSON */
 	STORE_KEYS_PER_OWNER_MAX = 64,
@@ -130,12 +130,13 @@ enum symkey_kind {
 	SYMKEY_KM_KEID = 5, /* the same key under the KeId that it was fetched by */
 	SYMKEY_KC = 6,     /* a MAF's: registered key, by its RelativeKeyID in hex; info: the registration */
 	SYMKEY_CLIENT = 7, /* a MAF's client registration, by its id; holds no key */
+	SYMKEY_SRP = 8,    /* an enrolee's SRP user: salt and verifier, by the user's name (RFC 5054) */
 };
 
 struct symkey {
 	enum symkey_kind kind;
 	const char *id;    /* normal form; unique per kind */
-	const char *owner; /* enrolee id up to SYMKEY_KE; of a MAF: its client's entity id */
+	const char *owner; /* enrolee id up to SYMKEY_KE and of SYMKEY_SRP; of a MAF: its client's entity id */
 	struct span sealed; /* at most STORE_KEY_SEALED_MAX; empty where there is no key */
 	int64_t created_s;
 	int64_t expires_s; /* 0: never */

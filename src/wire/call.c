@@ -25,7 +25,7 @@ static void peer_parse(struct cursor *in, struct peer *out)
 {
 	uint8_t first = cursor_u8(in), trust = first & ~PEER_PROXIED;
 
-	in->bad |= trust > PEER_PSK;
+	in->bad |= trust > PEER_SRP;
 	out->trust = (enum peer_trust)trust;
 	out->proxied = first & PEER_PROXIED;
 	out->tls_version = cursor_u16(in);
@@ -41,7 +41,7 @@ static void peer_parse(struct cursor *in, struct peer *out)
 	cursor_text(in, out->address, sizeof(out->address));
 	/* nothing of a session that ended elsewhere can have come here */
 	bool of_session = out->identity.n || out->exporter.n || out->exported.n || out->unique.n;
-	in->bad |= out->proxied && (trust == PEER_RAW_KEY || trust == PEER_PSK || of_session);
+	in->bad |= out->proxied && (trust == PEER_RAW_KEY || trust == PEER_PSK || trust == PEER_SRP || of_session);
 }
 
 void call_write(struct buf *out, const struct call *call)

@@ -36,6 +36,7 @@ enum peer_trust {
 	PEER_THIRD_PARTY = 2, /* chain ends at the explicit third-party anchor database */
 	PEER_RAW_KEY = 3,     /* self-signed end-entity certificate: proves a key, nothing else */
 	PEER_PSK = 4,         /* TLS-PSK: holds the key of that identity */
+	PEER_SRP = 5,         /* TLS-SRP: knows the password of that user */
 };
 
 /* What a call may carry that was exported from its TLS session (RFC 5705): by path, as it costs time. */
@@ -48,13 +49,13 @@ enum call_export {
 
 struct peer {
 	enum peer_trust trust;
-	bool proxied;         /* its TLS ended at a trusted proxy, which told us of it: never PEER_RAW_KEY, PEER_PSK,
+	bool proxied;         /* its TLS ended at a trusted proxy, which told us of it: never PEER_RAW_KEY, PEER_PSK, PEER_SRP,
 	                       * exporter, exported or unique */
 	uint16_t tls_version; /* 0x0303, 0x0304; 0 on a plain connection, or where a proxy did not tell */
 	struct span leaf;     /* DER of the peer's certificate; empty for PEER_ANONYMOUS */
 	uint8_t anchor[32];   /* SHA-256 of what the peer was known by: the anchor's DER where a chain was verified,
-	                       * the key for PEER_PSK; else zero */
-	struct span identity; /* psk_identity as shown; empty unless PEER_PSK */
+	                       * the key for PEER_PSK, the verifier for PEER_SRP; else zero */
+	struct span identity; /* psk_identity or SRP user as shown; empty unless PEER_PSK, PEER_SRP */
 	struct span exporter; /* 32 octets, RFC 9266 tls-exporter binding; empty where nobody asked or without TLS */
 	struct span exported; /* keys for the call's procedure; empty where nobody asked, or without the extended
 	                       * master secret where that is required */

@@ -136,7 +136,7 @@ enum err store_check_symkey_values(const struct symkey *k, struct why *why)
 
 enum err store_check_symkey(const struct symkey *k, struct why *why)
 {
-	TRY(check_range("key kind", k->kind, SYMKEY_KPM, SYMKEY_CLIENT, why));
+	TRY(check_range("key kind", k->kind, SYMKEY_KPM, SYMKEY_SRP, why));
 	TRY(check_text("key id", k->id, 1, STORE_KEY_ID_MAX, why));
 	TRY(check_text("key owner", k->owner, 1, STORE_VALUE_MAX, why));
 	return store_check_symkey_values(k, why);
@@ -144,14 +144,16 @@ enum err store_check_symkey(const struct symkey *k, struct why *why)
 
 enum err store_check_symkey_filter(const struct symkey_filter *filter, struct why *why)
 {
-	TRY(check_range("key kind", filter->kind, 0, SYMKEY_CLIENT, why));
+	TRY(check_range("key kind", filter->kind, 0, SYMKEY_SRP, why));
 	if (store_text(filter->after_id)[0])
-		TRY(check_range("key kind of a page", filter->kind, SYMKEY_KPM, SYMKEY_CLIENT, why));
+		TRY(check_range("key kind of a page", filter->kind, SYMKEY_KPM, SYMKEY_SRP, why));
 	return store_check_limit(filter->limit, why);
 }
 
 struct store_kinds store_family(enum symkey_kind kind)
 {
+	if (kind == SYMKEY_SRP)
+		return (struct store_kinds){SYMKEY_SRP, SYMKEY_SRP};
 	return kind <= SYMKEY_KE ? (struct store_kinds){SYMKEY_KPM, SYMKEY_KE}
 				 : (struct store_kinds){SYMKEY_KM, SYMKEY_CLIENT};
 }

@@ -192,12 +192,11 @@ enum err memory_symkey_due(void *self, int64_t now_s, size_t limit, symkey_each 
 
 enum err memory_symkeys_clear(struct memory *m, const char *enrolee_id, struct why *why)
 {
-	struct store_kinds kinds = store_family(SYMKEY_KE);
-
 	for (size_t i = m->rows.tables[ROWS_SYMKEY].n; i-- > 0;) {
 		struct row *row = m->rows.tables[ROWS_SYMKEY].at[i];
 		const struct symkey *k = &row->symkey;
-		if (k->kind >= kinds.first && k->kind <= kinds.last && strcmp(k->owner, enrolee_id) == 0)
+		bool of_enrolee = k->kind <= SYMKEY_KE || k->kind == SYMKEY_SRP;
+		if (of_enrolee && strcmp(k->owner, enrolee_id) == 0)
 			TRY(rows_change(&m->rows, ROWS_SYMKEY, row, NULL, why));
 	}
 	return OK;

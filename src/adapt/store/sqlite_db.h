@@ -178,7 +178,7 @@ MUST_CHECK enum err db_enrolee_name(struct db *db, const char *id, int64_t *numb
 void db_enrolee_seen(struct db *db, const char *id, struct db_enrolee enrolee);
 
 /* sqlite_schema.c */
-enum { DB_APPLICATION_ID = 0x4f4d4546, DB_VERSION = 4 }; /* "OMEF" */
+enum { DB_APPLICATION_ID = 0x4f4d4546, DB_VERSION = 5 }; /* "OMEF" */
 /* Refuses what is not ours (STORE_FOREIGN) or too new (STORE_FUTURE), before anything is written. */
 MUST_CHECK enum err db_inspect(struct db *db, struct why *why);
 /* Brings the schema up to date, one transaction per step. */

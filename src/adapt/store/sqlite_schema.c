@@ -82,6 +82,16 @@ static const char *const steps[DB_VERSION] = {
 	" UNIQUE (enrolee, csr_sha256, kind, est_label), CHECK ((state = 4) = (serial IS NOT NULL))) STRICT;"
 	"CREATE INDEX request_due ON request (expires_s, id);"
 	"CREATE INDEX request_waiting ON request (enrolee, expires_s) WHERE state = 1;",
+
+	/* SRP users are one more kind. */
+	"CREATE TABLE symkey_wider (kind INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 8), id TEXT NOT NULL,"
+	" owner TEXT NOT NULL, sealed BLOB, created_s INTEGER NOT NULL, expires_s INTEGER NOT NULL,"
+	" info TEXT NOT NULL, PRIMARY KEY (kind, id)) STRICT, WITHOUT ROWID;"
+	"INSERT INTO symkey_wider SELECT kind, id, owner, sealed, created_s, expires_s, info FROM symkey;"
+	"DROP TABLE symkey;"
+	"ALTER TABLE symkey_wider RENAME TO symkey;"
+	"CREATE INDEX symkey_owner ON symkey (owner, kind, id);"
+	"CREATE INDEX symkey_due ON symkey (expires_s, kind, id) WHERE expires_s <> 0;",
 };
 
 enum err db_exec(struct db *db, const char *sql, const char *doing, struct why *why)

@@ -165,7 +165,7 @@ static enum err symkey_list(void *self, const struct symkey_filter *filter, symk
 	TRY(store_check_symkey_filter(filter, why));
 	TRY(db_statement(db, of_one ? SQL_SYMKEY_LIST_OF : SQL_SYMKEY_LIST, &s, why));
 	bind_key(s, (enum symkey_kind)filter->kind, filter->after_id);
-	db_bind_number(s, 3, filter->kind ? filter->kind : SYMKEY_CLIENT);
+	db_bind_number(s, 3, filter->kind ? filter->kind : SYMKEY_SRP);
 	db_bind_number(s, 4, (int64_t)filter->limit);
 	if (of_one)
 		db_bind_text(s, 5, filter->owner);
@@ -184,16 +184,21 @@ static enum err symkey_due(void *self, int64_t now_s, size_t limit, symkey_each 
 	return symkeys_each(self, s, each, arg, why);
 }
 
-enum err db_symkeys_clear(struct db *db, const char *enrolee_id, struct why *why)
+static enum err clear_family(struct db *db, const char *enrolee_id, struct store_kinds kinds, struct why *why)
 {
 	sqlite3_stmt *s OWNED_STATEMENT = NULL;
-	struct store_kinds kinds = store_family(SYMKEY_KE);
 
 	TRY(db_statement(db, SQL_SYMKEY_CLEAR, &s, why));
 	db_bind_text(s, 1, enrolee_id);
 	db_bind_number(s, 2, kinds.first);
 	db_bind_number(s, 3, kinds.last);
 	return db_run(db, s, NULL, "remove an enrolee's keys", why);
+}
+
+enum err db_symkeys_clear(struct db *db, const char *enrolee_id, struct why *why)
+{
+	TRY(clear_family(db, enrolee_id, store_family(SYMKEY_KE), why));
+	return clear_family(db, enrolee_id, store_family(SYMKEY_SRP), why);
 }
 
 void db_symkey_ops(struct store_ops *ops)

@@ -90,6 +90,7 @@ struct conf {
 	int64_t handshake_timeout_s, request_timeout_s, idle_timeout_s;
 	int64_t body_max;
 	bool psk;                 /* TLS-PSK clients: pre-provisioned keys and re-authentication keys */
+	bool srp;                 /* TLS-SRP clients: a user and its password */
 	bool ems_required;        /* keys are exported only from sessions with the extended master secret */
 	bool token_required;      /* the enrolment exchange needs a valid Enrolment-Token */
 	char public_https[256];   /* as clients reach it: "https://mef.example.com:8443"; "": https://FQDN and the first port */

@@ -45,6 +45,8 @@ const struct conf_key conf_schema[] = {
 	CONF("mef", "idle_timeout", duration, idle_timeout_s, 1, 3600, "60s", "Silence between requests of a connection."),
 	CONF("mef", "body_max", size, body_max, 1024, CONF_BODY_MAX, "65536", "Largest request body in bytes."),
 	CONF("mef", "psk", yes_no, psk, 0, 1, "yes", "Take clients that prove a pre-provisioned symmetric key (TLS-PSK)."),
+	CONF("mef", "srp", yes_no, srp, 0, 1, "no",
+		"Take clients that prove a user's password (TLS-SRP, RFC 7030 3.3.3) for EST; TLS 1.2 with SHA-1 and CBC, for devices that have nothing else."),
 	CONF("mef", "ems_required", yes_no, ems_required, 0, 1, "yes",
 		"Make enrolment keys only from TLS sessions with the extended master secret (RFC 7627); no: also for peers without it."),
 	CONF("mef", "token_required", yes_no, token_required, 0, 1, "no", "Refuse the enrolment exchange to an enrolee without a valid Enrolment-Token."),

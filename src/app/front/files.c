@@ -78,6 +78,7 @@ enum err front_open_tls(const struct conf *conf, struct tls_server **out, struct
 		.device_anchors_pem = buf_span(&anchors),
 		.fqdn = conf->fqdn,
 		.psk = conf->psk,
+		.srp = conf->srp,
 		.own_expired_s = expired_window(conf),
 		.ems_optional = !conf->ems_required,
 		.cert_path = conf->tls_cert,

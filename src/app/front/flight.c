@@ -12,6 +12,7 @@ enum { SLOTS_FIRST = 64, CALL_FRAME_MAX = CALL_BODY_MAX + CALL_LEAF_MAX + 16 * 1
 struct waiter {
 	struct http_exchange *exchange;
 	struct http_psk *ask;
+	bool srp; /* of the ask */
 };
 
 /* The id of what was sent is generation << 16 | slot, so a late answer of an earlier use of the slot
@@ -68,7 +69,9 @@ static void give_up(struct waiter w)
 {
 	if (w.exchange)
 		answer_later(w.exchange);
-	if (w.ask)
+	if (w.ask && w.srp)
+		http_srp_reply(w.ask, span_of(NULL, 0));
+	else if (w.ask)
 		http_psk_reply(w.ask, NULL);
 }
 
@@ -131,7 +134,8 @@ static void send_frame(struct flight *f, struct waiter w, struct span frame)
 		return;
 	}
 	uint32_t id = (uint32_t)f->slots[i].generation << 16 | i;
-	if (ipc_send(f->links->channel, w.ask ? CH_PSK : CH_CALL, id, frame, &why) != OK) {
+	uint16_t type = w.srp ? CH_SRP : w.ask ? CH_PSK : CH_CALL;
+	if (ipc_send(f->links->channel, type, id, frame, &why) != OK) {
 		log_why(LOG_WARN_, "call not sent", &why);
 		give_up(leave_slot(f, i));
 	}
@@ -206,17 +210,26 @@ void flight_call(void *arg, struct http_exchange *x, const struct call *call)
 	answer_later(x);
 }
 
-void flight_psk(void *arg, struct http_psk *ask, struct span identity)
+static void ask_key(struct flight *f, struct waiter w, struct span identity)
 {
-	struct flight *f = arg;
 	struct why why = {0};
 
 	buf_clear(&f->frame);
 	buf_put_span(&f->frame, identity);
 	if (buf_check(&f->frame, "psk_identity", &why) == OK)
-		pass_on(f, (struct waiter){.ask = ask});
+		pass_on(f, w);
 	else
-		http_psk_reply(ask, NULL);
+		give_up(w);
+}
+
+void flight_psk(void *arg, struct http_psk *ask, struct span identity)
+{
+	ask_key(arg, (struct waiter){.ask = ask}, identity);
+}
+
+void flight_srp(void *arg, struct http_psk *ask, struct span user)
+{
+	ask_key(arg, (struct waiter){.ask = ask, .srp = true}, user);
 }
 
 static void drop_link(struct link *l)
@@ -277,11 +290,23 @@ static enum err on_key(struct link *l, uint32_t id, struct span payload, struct 
 	const struct waiter *w = waiter_find(l, id);
 	OWNED_SECRET struct secret key = {0};
 
-	if (payload.n == 0 || !secret_set(&key, payload) || (w && !w->ask))
+	if (payload.n == 0 || !secret_set(&key, payload) || (w && (!w->ask || w->srp)))
 		return WHY(why, IPC_FRAME, "", "answer: want a reply to a call or 1 to %d octets of a key, have %zu",
 			SECRET_MAX, payload.n);
 	if (w)
 		http_psk_reply(leave_slot(l->flight, id & 0xffff).ask, &key);
+	return OK;
+}
+
+static enum err on_verifier(struct link *l, uint32_t id, struct span payload, struct why *why)
+{
+	const struct waiter *w = waiter_find(l, id);
+
+	if (payload.n != TLS_SRP_SALT + TLS_SRP_VERIFIER || (w && !w->srp))
+		return WHY(why, IPC_FRAME, "", "answer: want a reply to a call or %d octets for an SRP user, have %zu",
+			TLS_SRP_SALT + TLS_SRP_VERIFIER, payload.n);
+	if (w)
+		http_srp_reply(leave_slot(l->flight, id & 0xffff).ask, payload);
 	return OK;
 }
 
@@ -297,6 +322,8 @@ static void on_frame(void *arg, uint16_t type, uint32_t id, struct span payload,
 		e = on_reply(l, id, payload, &why);
 	else if (type == CH_PSK_KEY)
 		e = on_key(l, id, payload, &why);
+	else if (type == CH_SRP_VERIFIER)
+		e = on_verifier(l, id, payload, &why);
 	else
 		e = WHY(&why, IPC_FRAME, "", "answer: want a reply or a key, have type %u", type);
 	if (e == OK)

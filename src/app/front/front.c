@@ -69,6 +69,8 @@ static enum err open_server(struct front *f, const struct role_start *start, str
 	http_server_exports(f->server, front_exports, f);
 	if (conf->psk)
 		http_server_psk(f->server, flight_psk, f->flight);
+	if (conf->srp)
+		http_server_srp(f->server, flight_srp, f->flight);
 	tell_proxies(f, conf);
 	for (size_t i = 0; i < start->listen_n; i++)
 		TRY(listen_on(f, &start->listen[i], why));

@@ -34,6 +34,8 @@ void flight_free(struct flight *f);
 void flight_call(void *arg, struct http_exchange *x, const struct call *call);
 /* An http_psk_handler; arg is the flight. */
 void flight_psk(void *arg, struct http_psk *ask, struct span identity);
+/* The same for SRP users. */
+void flight_srp(void *arg, struct http_psk *ask, struct span user);
 /* A channel to a (new) registrar: later calls take it; fd is taken. */
 void flight_connect(struct flight *f, int fd);
 

@@ -15,6 +15,7 @@ const struct command *const commands[] = {
 	&command_key_add,
 	&command_key_list,
 	&command_key_remove,
+	&command_key_srp,
 	&command_prefs_show,
 	&command_prefs_set,
 	&command_prefs_remove,

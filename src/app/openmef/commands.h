@@ -7,7 +7,7 @@ extern const struct command command_serve, command_reload, command_status;
 extern const struct command command_enrolee_add, command_enrolee_list, command_enrolee_show;
 extern const struct command command_enrolee_disable, command_enrolee_enable, command_enrolee_remove;
 extern const struct command command_enrolee_import;
-extern const struct command command_key_add, command_key_list, command_key_remove;
+extern const struct command command_key_add, command_key_list, command_key_remove, command_key_srp;
 extern const struct command command_prefs_show, command_prefs_set, command_prefs_remove, command_prefs_example;
 extern const struct command command_token_add, command_token_list, command_token_remove;
 extern const struct command command_request_list, command_request_show, command_request_approve, command_request_deny;

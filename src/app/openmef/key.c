@@ -180,7 +180,7 @@ static enum err run_list(struct cli *cli, struct why *why)
 	TRY(cli_conf(cli, &conf, why));
 	TRY(cli_store(cli, &conf, &store, why));
 	cli_say(cli, "%-4s %-48s %-24s %-20s %s\n", "KIND", "ID", "OWNER", "CREATED", "EXPIRES");
-	for (enum symkey_kind kind = SYMKEY_KPM; kind <= SYMKEY_KC && l.left; kind++) {
+	for (enum symkey_kind kind = SYMKEY_KPM; kind <= SYMKEY_SRP && l.left; kind++) {
 		if ((!only || kind == only) && key_word(kind))
 			TRY(list_kind(store, &l, kind, owner, after, why));
 	}
@@ -190,7 +190,7 @@ static enum err run_list(struct cli *cli, struct why *why)
 }
 
 static const struct cli_option list_options[] = {
-	{"kind", "KIND", "Only kpm (pre-provisioned), kre (re-authentication) or ke (enrolment) keys; of a MAF: km, kc."},
+	{"kind", "KIND", "Only kpm (pre-provisioned), kre (re-authentication) or ke (enrolment) keys, or srp users; of a MAF: km, kc."},
 	{"after", "ID", "Start behind this id; wants --kind."},
 	{"limit", "N", "At most N rows (default 50)."},
 	{NULL, NULL, NULL},
@@ -249,24 +249,26 @@ static enum err run_remove(struct cli *cli, struct why *why)
 	struct removing r = {.id = id, .now_s = clock_unix_s(&cli->clock)};
 
 	TRY(key_kind_option(cli, &r.kind, why));
-	if (m2m_psk_identity_parse(span_text(cli->args[0]), id, &cause) != OK)
+	if (r.kind == SYMKEY_SRP)
+		r.id = cli->args[0];
+	else if (m2m_psk_identity_parse(span_text(cli->args[0]), id, &cause) != OK)
 		return WHY(why, CLI_USAGE, "", "id: %s", cause.text);
 	TRY(cli_conf(cli, &conf, why));
 	TRY(cli_store(cli, &conf, &store, why));
 	if (!r.kind)
 		TRY(find_kind(store, id, &r.kind, why));
 	TRY(cli_change(store, do_remove, &r, why));
-	json_put_text(j, "id", id);
+	json_put_text(j, "id", r.id);
 	json_put_text(j, "kind", key_word(r.kind));
 	json_put_text(j, "state", "removed");
 	if (cli->json)
 		cli_print_json(j);
-	cli_say(cli, "Removed key %s.\n", id);
+	cli_say(cli, "Removed key %s.\n", r.id);
 	return OK;
 }
 
 static const struct cli_option remove_options[] = {
-	{"kind", "KIND", "kpm, kre or ke, where one id names two keys."},
+	{"kind", "KIND", "kpm, kre or ke, where one id names two keys; srp for an SRP user."},
 	{NULL, NULL, NULL},
 };
 

@@ -72,10 +72,14 @@ static enum err read_input(struct buf *out, struct why *why)
 enum err psk_read(const char *path, enum key_form form, struct secret *out, struct why *why)
 {
 	OWNED_SECRET_BUF struct buf text = BUF(2 * KEY_FILE_MAX);
-	bool input = strcmp(path, "-") == 0;
 
-	TRY(input ? read_input(&text, why) : file_read_secret(path, &text, why));
-	return why_within(key_text_parse(buf_span(&text), form, out, why), input ? "standard input" : path, why);
+	TRY(psk_read_text(path, &text, why));
+	return why_within(key_text_parse(buf_span(&text), form, out, why), strcmp(path, "-") ? path : "standard input", why);
+}
+
+enum err psk_read_text(const char *path, struct buf *out, struct why *why)
+{
+	return strcmp(path, "-") == 0 ? read_input(out, why) : file_read_secret(path, out, why);
 }
 
 enum err psk_make(const struct cli *cli, struct secret *out, struct why *why)

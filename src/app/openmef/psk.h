@@ -16,6 +16,8 @@ MUST_CHECK enum err psk_name(const char *given, const struct conf *conf, char ou
 MUST_CHECK enum err psk_format(const struct cli *cli, const char *option, enum key_form *out, struct why *why);
 /* From a file that nobody else can read, or from standard input for "-". */
 MUST_CHECK enum err psk_read(const char *path, enum key_form form, struct secret *out, struct why *why);
+/* The text as it is, from a file that only its owner can read or from standard input ("-"). */
+MUST_CHECK enum err psk_read_text(const char *path, struct buf *out, struct why *why);
 MUST_CHECK enum err psk_make(const struct cli *cli, struct secret *out, struct why *why);
 
 /* DIR/secret/psk/KPMID; makes the folder. */

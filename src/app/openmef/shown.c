@@ -17,6 +17,8 @@ const char *key_word(enum symkey_kind kind)
 		return "km";
 	case SYMKEY_KC:
 		return "kc";
+	case SYMKEY_SRP:
+		return "srp";
 	case SYMKEY_KM_KEID:
 	case SYMKEY_CLIENT:
 		return NULL;
@@ -30,13 +32,13 @@ enum err key_kind_option(const struct cli *cli, enum symkey_kind *out, struct wh
 
 	if (!name)
 		return OK;
-	for (enum symkey_kind kind = SYMKEY_KPM; kind <= SYMKEY_KC; kind++) {
+	for (enum symkey_kind kind = SYMKEY_KPM; kind <= SYMKEY_SRP; kind++) {
 		if (key_word(kind) && span_is_nocase(span_text(name), key_word(kind))) {
 			*out = kind;
 			return OK;
 		}
 	}
-	return WHY(why, CLI_USAGE, "", "--kind: want kpm, kre, ke, km or kc, have '%.20s'", name);
+	return WHY(why, CLI_USAGE, "", "--kind: want kpm, kre, ke, srp, km or kc, have '%.20s'", name);
 }
 
 struct json *key_json(const struct symkey *k)

@@ -171,6 +171,16 @@ static enum err on_psk(struct front *f, uint32_t id, struct span identity, struc
 	return OK;
 }
 
+static enum err on_srp(struct front *f, uint32_t id, struct span user, struct why *why)
+{
+	struct srp_record record = {0};
+
+	registrar_srp(f->registrar, user, &record);
+	enum err err = ipc_send(f->channel, CH_SRP_VERIFIER, id, span_of(&record, sizeof(record)), why);
+	mem_wipe(&record, sizeof(record));
+	return err;
+}
+
 /* A front that speaks nonsense is hung up on: it is the process that strangers talk to. */
 static void on_frame(void *arg, uint16_t type, uint32_t id, struct span payload, int fd)
 {
@@ -182,6 +192,8 @@ static void on_frame(void *arg, uint16_t type, uint32_t id, struct span payload,
 		err = on_call(f, id, payload, &why);
 	else if (type == CH_PSK)
 		err = on_psk(f, id, payload, &why);
+	else if (type == CH_SRP)
+		err = on_srp(f, id, payload, &why);
 	else
 		err = WHY(&why, IPC_FRAME, "", "front-registrar: want a call or a psk_identity, have type %u", type);
 	if (err != OK)

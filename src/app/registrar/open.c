@@ -120,6 +120,7 @@ static enum err open_vault(struct registrar *r, const struct secret *master, str
 {
 	TRY(master_derive(master, VAULT_PURPOSE, &r->seal_key, why));
 	r->vault = (struct vault){.store = r->store, .seal_key = &r->seal_key, .random = random_system()};
+	TRY(srp_decoy_init(&r->srp_decoy, &r->vault, why));
 	return psk_decoy_init(&r->decoy, &r->vault, why);
 }
 
@@ -331,6 +332,7 @@ void registrar_close(struct registrar *r)
 	secret_wipe(&r->challenge_key);
 	secret_wipe(&r->seal_key);
 	psk_decoy_wipe(&r->decoy);
+	srp_decoy_wipe(&r->srp_decoy);
 	buf_fini(&r->chain_cms);
 	for (size_t i = 0; i < BIND_CAS_MAX; i++)
 		buf_fini(&r->ca_der[i]);

@@ -54,6 +54,19 @@ void registrar_psk(struct registrar *r, struct span identity, void (*done)(void 
 	done(arg, &r->decoy.key);
 }
 
+void registrar_srp(struct registrar *r, struct span user, struct srp_record *out)
+{
+	struct why why = {0};
+	bool known = false;
+
+	if (srp_find(&r->vault, &r->srp_decoy, user, clock_unix_s(&r->clock), out, &known, &why) == OK) {
+		remember(r, user, known);
+		return;
+	}
+	r->env.fault(r->env.told_arg, &why);
+	srp_decoy_make(&r->srp_decoy, user, out); /* with the store out of order every user looks unknown */
+}
+
 enum err registrar_psk_start(struct registrar *r, struct why *why)
 {
 	return loop_timer_new(r->loop, on_tell, r, &r->unknown.timer, why);

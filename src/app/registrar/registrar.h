@@ -7,6 +7,7 @@
 #include "adapt/mef/remote.h"
 #include "bind/route.h"
 #include "core/keys/psk.h"
+#include "core/keys/srp.h"
 #include "core/maf/maf.h"
 #include "net/ipc.h"
 
@@ -26,6 +27,7 @@ struct registrar {
 	struct secret seal_key; /* of the vault; the master key itself is not kept */
 	struct vault vault;
 	struct psk_decoy decoy;
+	struct srp_decoy srp_decoy;
 	struct mef_remote *mef; /* of a MAF, as the next two */
 	struct maf *maf;
 	const char *mef_fqdns[CONF_MEFS_MAX];
@@ -91,6 +93,9 @@ void keys_look(struct registrar *r);
  */
 MUST_CHECK enum err registrar_psk_start(struct registrar *r, struct why *why);
 void registrar_psk(struct registrar *r, struct span identity, void (*done)(void *arg, const struct secret *key), void *arg);
+
+/* The same for an SRP user; the caller wipes out. */
+void registrar_srp(struct registrar *r, struct span user, struct srp_record *out);
 
 /* maf.c: what a MAF has besides, after registrar_open and before registrar_close. */
 MUST_CHECK enum err registrar_open_maf(struct registrar *r, const struct conf *conf, struct why *why);

@@ -137,6 +137,7 @@ static enum err keep_standing(struct flow *f, const struct client *client, struc
 	TRY(keep_text(f, client->enrolee.id, &out->enrolee_id));
 	if (client->key_id)
 		TRY(keep_text(f, client->key_id, &out->key_id));
+	out->by_srp = client->by_srp;
 	return keep_span(f, client_standing(client).serial, &out->serial);
 }
 

@@ -278,6 +278,10 @@ enum err client_find(struct store *store, const struct client_facts *facts, int6
 		TRY(client_psk_find(store, facts->identity, now_s, arena, out, why));
 		return check_enabled(&out->enrolee, why);
 	}
+	if (facts->trust == CLIENT_SRP) {
+		TRY(client_srp_find(store, facts->identity, now_s, arena, out, why));
+		return check_enabled(&out->enrolee, why);
+	}
 	if (facts->trust == CLIENT_ANONYMOUS || facts->leaf.n == 0)
 		return WHY(why, CLIENT_ANONYMOUS, "RFC 7030 3.3.2", "TLS client certificate or PSK: want one, have none");
 	TRY(cert_parse(facts->leaf, &out->leaf, why));
@@ -304,7 +308,8 @@ struct standing client_standing(const struct client *client)
 {
 	return (struct standing){.enrolee_id = client->enrolee.id,
 		.serial = client->provisioned ? client->current.serial : (struct span){0},
-		.key_id = client->key_id};
+		.key_id = client->key_id,
+		.by_srp = client->by_srp};
 }
 
 enum err client_check_standing(struct store *store, const struct standing *s, int64_t now_s, struct why *why)
@@ -321,7 +326,7 @@ enum err client_check_standing(struct store *store, const struct standing *s, in
 	TRY(err);
 	TRY(check_enabled(&enrolee, why));
 	if (s->key_id)
-		return client_psk_check(store, s->enrolee_id, s->key_id, now_s, why);
+		return client_psk_check(store, s, now_s, why);
 	if (s->serial.n == 0)
 		return OK;
 	TRY(store->ops->issued_find(store->self, s->serial, &arena, &row, why));

@@ -10,6 +10,7 @@ enum client_trust {
 	CLIENT_THIRD_PARTY = 2,
 	CLIENT_RAW_KEY = 3,
 	CLIENT_PSK = 4,
+	CLIENT_SRP = 5,
 };
 
 /* What the connection proved; a copy of wire/call.h's peer without transport detail. */
@@ -17,14 +18,15 @@ struct client_facts {
 	int trust; /* enum client_trust */
 	struct span leaf;
 	const uint8_t *anchor; /* 32 octets; all zero without a verified chain */
-	struct span identity;  /* psk_identity as shown; empty unless CLIENT_PSK */
+	struct span identity;  /* psk_identity or SRP user as shown; empty unless CLIENT_PSK, CLIENT_SRP */
 	int64_t expired_s;     /* a MEF-provisioned certificate may have ended so long ago; for its renewal only */
 };
 
 struct client {
 	struct enrolee enrolee;
 	struct cert leaf;     /* spans point into facts.leaf; all empty for CLIENT_PSK */
-	const char *key_id;   /* CLIENT_PSK: KpmId or KreId in normal form; else NULL */
+	const char *key_id;   /* CLIENT_PSK: KpmId or KreId in normal form; CLIENT_SRP: the user; else NULL */
+	bool by_srp;
 	bool self_named;      /* a raw key: nobody vouches for the names in its leaf */
 	bool provisioned;     /* by its current MEF-provisioned certificate, not by a bootstrap credential */
 	struct issued current; /* the issued row of that certificate, when provisioned */
@@ -50,7 +52,8 @@ MUST_CHECK enum err client_find(struct store *store, const struct client_facts *
 struct standing {
 	const char *enrolee_id;
 	struct span serial; /* number of record of its MEF-provisioned certificate; empty: bootstrap */
-	const char *key_id; /* of its PSK, or NULL */
+	const char *key_id; /* of its PSK, or its SRP user, or NULL */
+	bool by_srp;
 };
 struct standing client_standing(const struct client *client); /* borrowed from the client */
 /*

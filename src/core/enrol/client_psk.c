@@ -22,6 +22,16 @@ static enum err find_row(struct store *store, const char *id, struct arena *aren
 		"psk_identity '%s': have no key of that name", id);
 }
 
+static enum err find_user(struct store *store, const char *user, struct arena *arena, struct symkey *out, struct why *why)
+{
+	enum err err = store->ops->symkey_find(store->self, SYMKEY_SRP, user, arena, out, why);
+
+	if (err != ERR_NOT_FOUND)
+		return err;
+	why_clear(why);
+	return WHY(why, CLIENT_PSK_UNKNOWN, "RFC 7030 3.3.3", "SRP user '%s': have none of that name", user);
+}
+
 static enum err check_end(const struct symkey *row, int64_t now_s, struct why *why)
 {
 	char until[DATE_TEXT_SIZE];
@@ -30,14 +40,14 @@ static enum err check_end(const struct symkey *row, int64_t now_s, struct why *w
 		return OK;
 	date_text(row->expires_s, until);
 	return WHY(why, CLIENT_PSK_EXPIRED, "TS-0003 10.7",
-		"psk_identity '%s': its time was over at %s", row->id, until);
+		"'%s': its time was over at %s", row->id, until);
 }
 
 static void digest_identity(struct client *c)
 {
 	/* A NUL first and NULs between: no certificate client's identity, which begins with its id,
 	 * reads the same. */
-	const struct span parts[] = {span_of("\0psk", 5),
+	const struct span parts[] = {c->by_srp ? span_of("\0srp", 5) : span_of("\0psk", 5),
 		span_of(c->enrolee.id, strlen(c->enrolee.id) + 1),
 		span_of(c->key_id, strlen(c->key_id) + 1)};
 
@@ -64,16 +74,33 @@ enum err client_psk_find(struct store *store, struct span identity, int64_t now_
 	return OK;
 }
 
-enum err client_psk_check(struct store *store, const char *enrolee_id, const char *key_id,
-	int64_t now_s, struct why *why)
+enum err client_srp_find(struct store *store, struct span user, int64_t now_s,
+	struct arena *arena, struct client *out, struct why *why)
+{
+	struct symkey row = {0};
+
+	if (user.n == 0)
+		return WHY(why, CLIENT_ANONYMOUS, "RFC 7030 3.3.3", "SRP user: want one, have none");
+	out->key_id = arena_text(arena, user);
+	if (!out->key_id)
+		return WHY(why, NOMEM, "", "SRP user");
+	out->by_srp = true;
+	TRY(find_user(store, out->key_id, arena, &row, why));
+	TRY(store->ops->enrolee_find(store->self, row.owner, arena, &out->enrolee, why));
+	TRY(check_end(&row, now_s, why));
+	digest_identity(out);
+	return OK;
+}
+
+enum err client_psk_check(struct store *store, const struct standing *s, int64_t now_s, struct why *why)
 {
 	struct arena arena OWNED_ARENA = ARENA(CHECK_ARENA_MAX);
 	struct symkey row = {0};
 
-	TRY(find_row(store, key_id, &arena, &row, why));
+	TRY(s->by_srp ? find_user(store, s->key_id, &arena, &row, why) : find_row(store, s->key_id, &arena, &row, why));
 	TRY(check_end(&row, now_s, why));
-	if (strcmp(row.owner, enrolee_id) != 0)
+	if (strcmp(row.owner, s->enrolee_id) != 0)
 		return WHY(why, CLIENT_PSK_UNKNOWN, "TS-0003 8.3.2.1",
-			"psk_identity '%s': no longer of '%s'", key_id, enrolee_id);
+			"'%s': no longer of '%s'", s->key_id, s->enrolee_id);
 	return OK;
 }

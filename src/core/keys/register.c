@@ -34,6 +34,8 @@ const char *symkey_kind_name(enum symkey_kind k)
 		return "Kc";
 	case SYMKEY_CLIENT:
 		return "client registration";
+	case SYMKEY_SRP:
+		return "SRP user";
 	}
 	return "unknown";
 }

@@ -16,23 +16,36 @@ static enum err write_place(const struct symkey *row, struct buf *out, struct wh
 enum err sealed_write(const struct vault *v, const struct symkey *row, const struct secret *key,
 	struct buf *out, struct why *why)
 {
+	return sealed_write_bytes(v, row, secret_span(key), out, why);
+}
+
+enum err sealed_write_bytes(const struct vault *v, const struct symkey *row, struct span plain,
+	struct buf *out, struct why *why)
+{
 	struct buf place OWNED_BUF = BUF(PLACE_MAX);
 	uint8_t iv[12];
 
 	TRY(write_place(row, &place, why));
 	TRY(random_fill(&v->random, iv, sizeof(iv), why));
 	return seal_write(
-		secret_span(v->seal_key), iv, buf_span(&place), secret_span(key), out, why);
+		secret_span(v->seal_key), iv, buf_span(&place), plain, out, why);
+}
+
+enum err sealed_open_bytes(
+	const struct vault *v, const struct symkey *row, struct buf *plain, struct why *why)
+{
+	struct buf place OWNED_BUF = BUF(PLACE_MAX);
+
+	TRY(write_place(row, &place, why));
+	return seal_open(secret_span(v->seal_key), buf_span(&place), row->sealed, plain, why);
 }
 
 enum err sealed_open(
 	const struct vault *v, const struct symkey *row, struct secret *out, struct why *why)
 {
 	struct buf plain __attribute__((cleanup(buf_fini_wipe))) = BUF(SECRET_MAX);
-	struct buf place OWNED_BUF = BUF(PLACE_MAX);
 
-	TRY(write_place(row, &place, why));
-	TRY(seal_open(secret_span(v->seal_key), buf_span(&place), row->sealed, &plain, why));
+	TRY(sealed_open_bytes(v, row, &plain, why));
 	if (!secret_set(out, buf_span(&plain)))
 		return WHY(why, BUG, "", "opened key: %zu octets", plain.n);
 	return OK;

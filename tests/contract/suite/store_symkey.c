@@ -195,7 +195,7 @@ static void refuses_a_key_that_makes_no_sense(void **state)
 	WORKS(f, CALL0(f, begin));
 	k.kind = (enum symkey_kind)0;
 	FAILS(f, STORE_VALUE, CALL(f, symkey_add, &k));
-	k.kind = (enum symkey_kind)(SYMKEY_CLIENT + 1);
+	k.kind = (enum symkey_kind)(SYMKEY_SRP + 1);
 	FAILS(f, STORE_VALUE, CALL(f, symkey_add, &k));
 	k = good;
 	k.id = "";
@@ -320,7 +320,7 @@ static void refuses_a_list_that_makes_no_sense(void **state)
 	WORKS(f, CALL(f, symkey_list, &filter, see_key, &seen));
 	filter.after_id = "k";
 	FAILS(f, STORE_VALUE, CALL(f, symkey_list, &filter, see_key, &seen));
-	filter.kind = SYMKEY_CLIENT + 1;
+	filter.kind = SYMKEY_SRP + 1;
 	FAILS(f, STORE_VALUE, CALL(f, symkey_list, &filter, see_key, &seen));
 	FAILS(f, STORE_PAGE, CALL(f, symkey_due, 9, 0, see_key, &seen));
 	FAILS(f, STORE_PAGE, CALL(f, symkey_due, 9, STORE_PAGE_MAX + 1, see_key, &seen));
@@ -371,7 +371,7 @@ static void removal_of_an_enrolee_takes_its_keys(void **state)
 	WORKS(f, CALL0(f, begin));
 	add_enrolee(f, "a", "urn:a");
 	add_enrolee(f, "ab", "urn:ab");
-	for (int kind = SYMKEY_KPM; kind <= SYMKEY_CLIENT; kind++)
+	for (int kind = SYMKEY_KPM; kind <= SYMKEY_SRP; kind++)
 		add_key(f, (enum symkey_kind)kind, "k", "a", 0);
 	add_key(f, SYMKEY_KE, "k-ab", "ab", 0);
 	WORKS(f, CALL(f, enrolee_remove, "a", 1));

@@ -36,6 +36,12 @@ void http_psk_reply(struct http_psk *ask, const struct secret *key)
 		ask->key = *key;
 }
 
+void http_srp_reply(struct http_psk *ask, struct span record)
+{
+	ask->replies++;
+	ask->given = record.n > 0;
+}
+
 enum { FRAMES_MAX = 8 };
 
 static struct {

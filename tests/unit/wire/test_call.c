@@ -99,6 +99,8 @@ static void a_proxied_peer_has_no_session(void **state)
 	assert_false(is_taken(&in));
 	in.peer.trust = PEER_PSK;
 	assert_false(is_taken(&in));
+	in.peer.trust = PEER_SRP;
+	assert_false(is_taken(&in));
 	in.peer.trust = PEER_OWN;
 	in.peer.exporter = span_text("e");
 	assert_false(is_taken(&in));
@@ -196,9 +198,9 @@ static void unknown_methods_and_trusts_are_refused(void **state)
 	assert_int_equal(sent(&call, &code), ERR_SYNTAX);
 	call.method = CALL_DELETE;
 	assert_int_equal(sent(&call, &code), OK);
-	call.peer.trust = PEER_PSK;
+	call.peer.trust = PEER_SRP;
 	assert_int_equal(sent(&call, &code), OK);
-	call.peer.trust = (enum peer_trust)(PEER_PSK + 1);
+	call.peer.trust = (enum peer_trust)(PEER_SRP + 1);
 	assert_int_equal(sent(&call, &code), ERR_SYNTAX);
 }
 
