@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """
 strongSwan's pki as EST client (5.9.8 in Debian 12). Given a certificate it always calls simplereenroll: with a
-factory certificate that is refused with a reason in the audit log, with one of this MEF it renews.
+factory certificate that is refused with a reason in the audit log, unless the label takes it as simpleenroll; with
+one of this MEF it renews. It polls while a person decides.
 """
 
 import json
@@ -12,7 +13,8 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "process"))
 
-from _service import Service, check, run  # noqa: E402
+from _hold import decide, label, listed, the_request  # noqa: E402
+from _service import Service, check, run, wait_for  # noqa: E402
 
 NAME = "gw7.example.com"
 
@@ -72,6 +74,35 @@ def renews(s, factory):
 	check(len(s.serials()) == 2, f"certificates on record: {s.serials()}")
 
 
+def a_factory_certificate_enrols_where_the_label_says_so(s, factory):
+	label(s, "", foreign_reenrol="yes")
+	run(s.binary, "reload", "--dir", s.dir)
+	before = s.serials()
+	request(s, "third")
+	text = enrol(s, "third", f"{factory}.pem", f"{factory}.key")
+	check("Issued certificate is trusted" in text, f"pki --est: {text}")
+	check(len(s.serials()) == len(before) + 1, "one more certificate")
+	last = json.loads(run(s.binary, "audit", "list", "--json", "--limit", "1", "--dir", s.dir))[0]["event"]
+	check(last["what"] == "certificate.issued" and last["detail"].startswith("enrolment"), f"audit log: {last}")
+
+
+def it_polls_while_a_person_decides(s, factory):
+	label(s, "", hold="all", hold_retry="1s")
+	run(s.binary, "reload", "--dir", s.dir)
+	request(s, "fourth")
+	p = subprocess.Popen(["pki", "--est", "--url", f"https://localhost:{s.https}", "--in", "fourth.req", "--cacert",
+		str(s.dir / "ca/root.cert.pem"), "--cacert", str(s.dir / "ca/issuing.cert.pem"), "--cert", f"{factory}.pem", "--key",
+		f"{factory}.key", "--interval", "1", "--maxpolltime", "50"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=s.root)
+	try:
+		wait_for(lambda: listed(s), "it waits")
+		decide(s, "approve", the_request(s)["id"])
+		_, text = p.communicate(timeout=60)
+	finally:
+		p.kill()
+	check(p.returncode == 0 and b"Issued certificate is trusted" in text, f"pki --est: {text}")
+	check(the_request(s)["state"] == "done", "answered")
+
+
 def main():
 	with Service(sys.argv[1]) as s:
 		factory = s.device(1)
@@ -81,6 +112,8 @@ def main():
 		reads_the_ca_certificates(s)
 		a_factory_certificate_does_not_renew(s, factory)
 		renews(s, factory)
+		a_factory_certificate_enrols_where_the_label_says_so(s, factory)
+		it_polls_while_a_person_decides(s, factory)
 		s.stop()
 	print("strongSwan pki: passed")
 

@@ -151,11 +151,11 @@ def stamp(seconds_from_now):
 	return time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds_from_now))
 
 
-def redate(d, cert, key, key_pass, issuer, issuer_key, issuer_pass, extensions, start_s, end_s):
+def redate(d, cert, key, key_pass, issuer, issuer_key, issuer_pass, extensions, start_s, end_s, serial="4200"):
 	"""The certificate in the file again, with these dates counted from now."""
 	work = d.parent / f"{d.name}-redate"
 	work.mkdir(exist_ok=True)
-	for name, text in (("index", ""), ("serial", "4200\n"), ("ext", extensions),
+	for name, text in (("index", ""), ("serial", f"{serial}\n"), ("ext", extensions),
 			("conf", f"[ca]\ndefault_ca=x\n[x]\ndatabase={work}/index\nserial={work}/serial\nnew_certs_dir={work}\n"
 				"default_md=sha256\npolicy=any\npreserve=yes\nunique_subject=no\n[any]\n"
 				"commonName=optional\norganizationName=optional\n")):
