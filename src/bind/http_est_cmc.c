@@ -45,7 +45,7 @@ static void answer_message(const struct waiting *w, enum err err, struct span me
 		reply.status = (uint16_t)http_status_of(err);
 	/* RFC 7030 4.2.3: Retry-After is mandatory with 202 */
 	if (err == ERR_PENDING)
-		reply.retry_after_s = BIND_PENDING_RETRY_S;
+		reply.retry_after_s = w->turn.pending_retry_s ? (uint32_t)w->turn.pending_retry_s : BIND_PENDING_RETRY_S;
 	if (reply.status == 503)
 		reply.retry_after_s = BIND_RETRY_S;
 	est_body_write(&body, message, span_of(w->agent, w->agent_n));

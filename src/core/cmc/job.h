@@ -6,7 +6,6 @@
 enum {
 	JOB_NONCE_SIZE = 16,
 	JOB_ARENA_MAX = 1024 * 1024, /* the message twice, clients, CMC_REQUESTS_MAX certificates, texts */
-	JOB_PENDING_TOKEN_SIZE = 32,
 };
 
 struct job;
@@ -27,6 +26,7 @@ struct job {
 	void *arg;
 	const char *address;
 	int64_t now_s;
+	int64_t retry_s; /* told for a request that waits */
 	struct cmc_data data; /* spans in the arena */
 	struct client signer; /* the same */
 	const struct est_label *label; /* until cmc_run returns */

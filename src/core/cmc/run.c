@@ -8,7 +8,6 @@
 
 enum {
 	RESPONSE_MAX = 256 * 1024, /* ISSUER_RESPONSE_MAX, signer's chain and CMC_REQUESTS_MAX certificates */
-	ASK_AGAIN_S = 300, /* as bind's Retry-After */
 };
 
 static void job_free(struct job *j)
@@ -24,7 +23,7 @@ static struct job *job_new(const struct cmc_env *env, const struct cmc_ask *ask,
 	if (!j)
 		return NULL;
 	*j = (struct job){.env = *env, .arena = ARENA(JOB_ARENA_MAX), .done = done, .arg = arg, .now_s = ask->now_s,
-		.label = ask->label, .waiting = 1};
+		.label = ask->label, .retry_s = ask->label->hold_retry_s, .waiting = 1};
 	j->address = arena_text(&j->arena, span_text(ask->address));
 	return j;
 }
@@ -180,7 +179,7 @@ static void on_enrolled(void *arg, enum err err, struct span cert, const struct 
 	/* RFC 5272 6.1.1: pendInfo; the same message asks again */
 	if (err == ERR_PENDING) {
 		p->status.pend_token = arena_copy(&j->arena, j->data.transaction);
-		p->status.pend_s = j->now_s + ASK_AGAIN_S;
+		p->status.pend_s = j->now_s + j->retry_s;
 	}
 	job_release(j);
 }

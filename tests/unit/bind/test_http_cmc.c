@@ -2,6 +2,7 @@
 #include "ra_site.h"
 
 #include "core/ca/message.h"
+#include "core/registry/request.h"
 #include "pki/cms_signed.h"
 #include "proto/cmc/cmc.h"
 
@@ -615,6 +616,47 @@ static void our_own_faults_tell_no_detail(void **state)
 	assert_int_equal(m->faults, 1);
 }
 
+static enum err keep_id(void *arg, const struct request *r, struct why *why)
+{
+	(void)why;
+	snprintf(arg, REQUEST_ID_SIZE, "%s", r->id);
+	return OK;
+}
+
+/* RFC 7030 4.2.3, RFC 5272 6.1.1: 202 with pendInfo; the same request again, in a new message, once it is approved */
+static void a_held_request_is_pending_until_somebody_decides(void **state)
+{
+	struct mef_site *m = *state;
+	struct device d OWNED_DEVICE = {0};
+	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
+	struct buf cert OWNED_BUF = BUF(MEF_DER_MAX);
+	struct answered a OWNED_ANSWERED = {0};
+	const struct request_filter all = {.limit = 10};
+	const struct request_word yes = {.approve = true, .by = "op", .reason = ""};
+	char id[REQUEST_ID_SIZE] = "";
+	struct why why = {0};
+
+	m->labels.items[0].hold = HOLD_ENROL;
+	m->labels.items[0].hold_ttl_s = 3600;
+	m->labels.items[0].hold_retry_s = 77;
+	device_make(m, "SN-1", &d);
+	csr_make(d.key, NULL, "dev1.example.com", NULL, &csr);
+	struct cmc_data data = data_of(&csr);
+	send_data(m, &d.peer, &data, d.factory_key, &d.leaf, 202, &a);
+	assert_int_equal(a.got.retry_after_s, 77);
+	expect_part(&a, 0, 1, CMC_PENDING, CMC_FAIL_NONE, CODE_REQUEST_WAITS);
+	assert_int_equal(a.response.parts[0].pend_s, MEF_NOW_S + 77);
+	assert_true(a.response.parts[0].pend_token.n > 0);
+	assert_int_equal(mef_counts(m).issued, 0);
+	assert_int_equal(m->store->ops->request_list(m->store->self, &all, keep_id, id, &why), OK);
+	assert_int_equal(m->store->ops->begin(m->store->self, &why), OK);
+	assert_int_equal(request_decide(m->store, id, &yes, m->now_s, &why), OK);
+	assert_int_equal(m->store->ops->commit(m->store->self, &why), OK);
+	data.sender_nonce = span_text("another sixteen.");
+	send_data(m, &d.peer, &data, d.factory_key, &d.leaf, 200, &a);
+	assert_true(has_cert(&a, d.key, &cert));
+}
+
 #define CMC_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -636,6 +678,7 @@ int main(void)
 		CMC_TEST(an_empty_message_is_refused),
 		CMC_TEST(what_is_no_message_is_refused_in_words),
 		CMC_TEST(our_own_faults_tell_no_detail),
+		CMC_TEST(a_held_request_is_pending_until_somebody_decides),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
