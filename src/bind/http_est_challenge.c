@@ -55,7 +55,8 @@ static enum err check_linking(const struct est_turn *e, const char *clause, cons
 	const struct peer *peer = &e->turn->call->peer;
 	const struct linking_session session = {.unique = peer->unique, .exporter = peer->exporter};
 
-	if (session.unique.n + session.exporter.n == 0)
+	/* behind a proxy the session is the proxy's, whatever it has */
+	if (peer->proxied || session.unique.n + session.exporter.n == 0)
 		return WHY(why, LINKING_NONE, clause, "%s: want none, this TLS session has no value to link to", attribute);
 	if (!linking_is_of(&session, text))
 		return WHY(why, LINKING_WRONG, clause, "%s: want the base64 of this TLS session's %s, have another value",

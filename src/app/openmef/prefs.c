@@ -200,6 +200,9 @@ const struct command command_prefs_set = {"prefs set", "[FILE|-]", 0, 1, "Set pr
 	"  enrolmentExpiry    Enrolment Expiry: seconds that the enrolment key (Ke) lives\n"
 	"  mafs               Enrolment Target Identities of MAFs: fqdn (MAF-ID), uri, credential, usages\n"
 	"  targets            Enrolment Target Identities of CSEs and AEs: id (of Enrolee B) and usages\n"
+	"  askSubject, askEkus, askKey\n"
+	"                     of an enrolee's own preferences: what its csrattrs ask for instead of ask_subject, ask_ekus and\n"
+	"                     ask_key of its label; askSubject counts where the label has attrs = template or both\n"
 	"\n"
 	"  openmef prefs example > prefs.json\n"
 	"  openmef prefs set --default prefs.json\n"
@@ -236,7 +239,10 @@ static enum err run_example(struct cli *cli, struct why *why)
 		"  \"targets\": [\n"
 		"    {\"id\": \"cse1.m2m.example.com\", \"usages\": [22, 23]},\n"
 		"    {\"id\": \"app.example.com/ae/Cmeter\", \"usages\": [24]}\n"
-		"  ]\n"
+		"  ],\n"
+		"  \"askSubject\": \"CN, O=Acme\",\n"
+		"  \"askEkus\": \"clientAuth\",\n"
+		"  \"askKey\": \"P-256\"\n"
 		"}\n";
 
 	fputs(text, stdout);

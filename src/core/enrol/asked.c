@@ -24,7 +24,8 @@ static enum err take_label(const struct est_label *label, struct arena *arena, s
 
 static enum err take_own(const struct prefs *own, struct arena *arena, struct attrs_asked *out, struct why *why)
 {
-	if (own->ask_subject && own->ask_subject[0])
+	/* RFC 9908 1: a list cannot ask for a subject, and what was not asked is not enforced */
+	if (own->ask_subject && own->ask_subject[0] && out->label->attrs != ATTRS_LEGACY)
 		TRY(name_template_read(span_text(own->ask_subject), arena, &out->subject, why));
 	if (own->ask_ekus && own->ask_ekus[0])
 		TRY(eku_list_read(span_text(own->ask_ekus), arena, &out->ekus, why));

@@ -78,6 +78,8 @@ static void faults_are_told_with_file_line_want_and_have(void **state)
 	assert_refused(LEAST "[profile device]\nekus = 1.2.x\n", "1.2.x");
 	assert_refused(LEAST "[profile device]\nsuid_ekus = maybe\n", "yes or no");
 	assert_refused(LEAST "[label default]\nchallenge = perhaps\n", "perhaps");
+	assert_refused(LEAST "[label default]\nattrs = both\nask_subject = CN, X=1\n", "ask_subject: attribute: want CN");
+	assert_refused(LEAST "[label default]\nask_subject = CN\n", "ask_subject wants attrs = template or both");
 }
 
 static void numbers_are_checked_one_past_their_bounds(void **state)

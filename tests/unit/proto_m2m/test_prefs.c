@@ -12,7 +12,8 @@
 #define EXAMPLE \
 	"{\"certificate\": \"offer\", \"certificateUsages\": [42], \"estLabel\": \"onem2m\", \"enrolmentExpiry\": 7776000," \
 	" \"mafs\": [{\"fqdn\": \"MAF.example.com\", \"uri\": \"https://maf.example.com:8444\", \"credential\": \"symmetricKey\", \"usages\": [33, 32]}]," \
-	" \"targets\": [{\"id\": \"CSE1.m2m.example.com\", \"usages\": [22, 23]}]}"
+	" \"targets\": [{\"id\": \"CSE1.m2m.example.com\", \"usages\": [22, 23]}]," \
+	" \"askSubject\": \"CN, O=Acme\", \"askEkus\": \"clientAuth\", \"askKey\": \"P-384\"}"
 
 static struct arena arena;
 
@@ -110,7 +111,8 @@ static void what_is_written_is_canonical_and_read_back_equal(void **state)
 	assert_string_equal(buf_text(&out),
 		"{\"certificate\":\"offer\",\"certificateUsages\":[42],\"estLabel\":\"onem2m\",\"enrolmentExpiry\":7776000,"
 		"\"mafs\":[{\"fqdn\":\"maf.example.com\",\"uri\":\"https://maf.example.com:8444\",\"credential\":\"symmetricKey\",\"usages\":[32,33]}],"
-		"\"targets\":[{\"id\":\"cse1.m2m.example.com\",\"usages\":[22,23]}]}");
+		"\"targets\":[{\"id\":\"cse1.m2m.example.com\",\"usages\":[22,23]}],"
+		"\"askSubject\":\"CN, O=Acme\",\"askEkus\":\"clientAuth\",\"askKey\":\"P-384\"}");
 }
 
 static void slips_are_refused_by_their_place(void **state)
@@ -122,6 +124,8 @@ static void slips_are_refused_by_their_place(void **state)
 		{"{\"targets\":[{\"id\":\"a\",\"usages\":[22]},{\"id\":\"b\",\"usages\":[22],\"x\":null}]}", "targets[1].x: no such field"},
 		{"{\"certificate\":\"always\"}", "certificate: want never, offer, require, have 'always'"}, {"{\"certificate\":true}", "certificate: want text"},
 		{"{\"certificateUsages\":[22]}", "certificateUsages: want SUIDs"}, {"{\"certificateUsages\":[true]}", "certificateUsages: want SUIDs"},
+		{"{\"askSubject\":\"CN, X\"}", "askSubject: attribute: want CN"}, {"{\"askSubject\":[\"CN\"]}", "askSubject: want"},
+		{"{\"askEkus\":\"clientAut\"}", "askEkus: "}, {"{\"askKey\":\"P-257\"}", "askKey: want P-256"},
 		{"{\"certificateUsages\":\"saef\"}", "certificateUsages: want SUIDs"}, {"{\"estLabel\":\"a/b\"}", "estLabel: want letters"},
 		{"{\"estLabel\":\"..\"}", "estLabel: want letters"}, {"{\"enrolmentExpiry\":59}", "enrolmentExpiry: want 60 to"},
 		{"{\"enrolmentExpiry\":315360001}", "enrolmentExpiry: want 60 to 315360000"}, {"{\"enrolmentExpiry\":\"90d\"}", "enrolmentExpiry: want a whole"},
@@ -189,6 +193,8 @@ static void limits_are_kept(void **state)
 	for (int over = 0; over < 2; over++) {
 		why_clear(&why);
 		snprintf(json, sizeof(json), "{\"estLabel\":\"%0*d\"}", PREFS_LABEL_MAX + over, 1);
+		assert_int_equal(prefs_parse(span_text(json), &arena, &p, &why), over ? ERR_SYNTAX : OK);
+		snprintf(json, sizeof(json), "{\"askSubject\":\"CN,UID=%0*d\"}", PREFS_ASK_MAX - 7 + over, 1);
 		assert_int_equal(prefs_parse(span_text(json), &arena, &p, &why), over ? ERR_SYNTAX : OK);
 		snprintf(json, sizeof(json), "{\"mafs\":[{\"fqdn\":\"m\",\"uri\":\"https://m/%0*d\"}]}", PREFS_URI_MAX - 10 + over, 1);
 		assert_int_equal(prefs_parse(span_text(json), &arena, &p, &why), over ? ERR_SYNTAX : OK);
