@@ -9,6 +9,7 @@ import base64
 import email
 import hashlib
 import hmac
+import json
 import os
 import pathlib
 import subprocess
@@ -322,6 +323,22 @@ def by_device(s, rsa, ec, sign_only):
 	enrolee(s, "out-none", "--mef", f"{base}/onem2m", *given, "--server-key", want=4, says=["OMEF-1343"])
 
 
+def held_for_a_person(s, requests, stem):
+	"""RFC 7030 4.2.3: asked again once it is approved, it brings a key, once."""
+	request = requests.make(kind="P-384")
+	status, headers, _ = ask(s, stem, request)
+	check(status == 202 and int(headers["Retry-After"]) > 0, f"{status} {headers}")
+	rows = json.loads(run(s.binary, "request", "list", "--json", "--dir", s.dir))
+	check(len(rows) == 1, f"one request: {rows}")
+	for row in rows:
+		run(s.binary, "request", "approve", row["id"], "--dir", s.dir)
+	status, headers, body = ask(s, stem, request)
+	check(status == 200, f"{status} {body}")
+	_, key, pem = parts(headers, body)
+	belongs(s, key, pem)
+	refused(s, stem, request, 409, "RFC 7030 4.4", "a made key is not kept")
+
+
 def by_device_psk(s):
 	given = ("--mef", f"https://localhost:{s.https}", "--psk", s.root / "pump.kpm", "--psk-id", "pump@localhost")
 	installed(s, enrolee(s, "out-psk", *given, "--server-key-cipher"))
@@ -380,6 +397,9 @@ def main():
 		encrypted_only(s, requests, rsa)
 		by_device(s, rsa, ec, sign_only)
 		by_device_psk(s)
+		set_in(s, "label default", "hold", "enrol")
+		run(s.binary, "reload", "--dir", s.dir)
+		held_for_a_person(s, requests, stem)
 		audited(s)
 		s.stop()
 		nowhere(s)
