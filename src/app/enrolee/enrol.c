@@ -6,7 +6,7 @@
 #include "app/enrolee/exchange.h"
 #include "base/text.h"
 
-/* RFC 7030 4.4; to have it encrypted is to have it made */
+/* RFC 7030 4.4: to have it encrypted is to have it made */
 static bool wants_server_key(const struct cli *cli)
 {
 	return cli_flag(cli, "server-key") || cli_flag(cli, "server-key-cipher");

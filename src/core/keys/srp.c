@@ -47,6 +47,12 @@ bool srp_user_is_good(struct span user)
 	return user.n <= SRP_USER_MAX && text_is_name(user, "._-@");
 }
 
+/* Libraries send a salt as a number: zeros in front would be lost on the way, and the client would hash another one. */
+static void keep_whole(uint8_t salt[SRP_SALT_SIZE])
+{
+	salt[0] |= 0x80;
+}
+
 /* RFC 5054 2.5.1.3: a salt that is the same whenever somebody asks for that name */
 void srp_decoy_make(const struct srp_decoy *d, struct span user, struct srp_record *out)
 {
@@ -62,6 +68,7 @@ void srp_decoy_make(const struct srp_decoy *d, struct span user, struct srp_reco
 		else
 			memcpy(out->verifier + (i - 1) * SHA256_SIZE, block, SHA256_SIZE);
 	}
+	keep_whole(out->salt);
 	out->verifier[0] &= 0x7f; /* less than N, which begins with 64 ones */
 }
 
@@ -164,6 +171,7 @@ enum err srp_register(const struct vault *v, const struct symkey *plan, struct s
 			SRP_PASSWORD_MAX, password.n);
 	TRY(v->store->ops->enrolee_find(v->store->self, plan->owner, &arena, &e, why));
 	TRY(random_fill(&v->random, record.salt, sizeof(record.salt), why));
+	keep_whole(record.salt);
 	TRY(srp_verifier(span_text(plan->id), password, record.salt, record.verifier, why));
 	enum err err = sealed_write_bytes(v, &row, span_of(&record, sizeof(record)), &sealed, why);
 	mem_wipe(&record, sizeof(record));
