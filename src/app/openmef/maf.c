@@ -169,7 +169,12 @@ static enum err write_certs(const struct maf_making *m, struct why *why)
 
 	TRY(cert_write_pem(buf_span(&m->tls.cert), &chain, why));
 	TRY(cert_write_pem(buf_span(&m->issuer.cert), &chain, why));
+	/* In a rollover clients of both CAs come, and those with either root must verify this MAF. */
+	if (m->mef.ca_bridge[0])
+		TRY(file_read(m->mef.ca_bridge, &chain, why));
 	TRY(file_read(m->mef.ca_cert, &clients, why));
+	if (m->mef.ca_other_cert[0])
+		TRY(file_read(m->mef.ca_other_cert, &clients, why));
 	TRY(file_read(m->mef.ca_chain[0] ? m->mef.ca_chain : m->mef.ca_cert, &mefs, why));
 	if (m->mef.ca_chain[0])
 		buf_put_span(&clients, buf_span(&mefs));

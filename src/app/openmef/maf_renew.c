@@ -134,6 +134,8 @@ static enum err install(const struct renewal *r, struct why *why)
 	TRY(key_write_pem(r->tls.key, secret_span(&pass), &key, why));
 	TRY(cert_write_pem(buf_span(&r->tls.cert), &cert, why));
 	TRY(cert_write_pem(buf_span(&r->issuer.cert), &cert, why));
+	if (r->mef.ca_bridge[0]) /* a CA rollover: clients with either root must verify this MAF */
+		TRY(file_read(r->mef.ca_bridge, &cert, why));
 	const struct maf_pair pair = {.key_pem = buf_span(&key), .cert_pem = buf_span(&cert), .name = r->serial};
 	return maf_pair_install(&r->maf, &pair, why);
 }
