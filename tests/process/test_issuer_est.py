@@ -55,6 +55,19 @@ def put(s, pem):
 	return path
 
 
+def keys_made_here_are_certified_there(s, up, device):
+	"""RFC 7030 4.4: the request that goes upstream is by the key that the MEF made, under the ordered names."""
+	up.mode = "good"
+	status, headers, body = enrol(s, device, "up", operation="serverkeygen")
+	check(status == 200 and "multipart/mixed" in headers["Content-Type"] and b"BEGIN" not in body, f"{status} {body[:200]}")
+	check(entity_of(device) in run("openssl", "x509", "-noout", "-text", "-in", put(s, newest(s))), "its name")
+
+
+def newest(s):
+	row = max(records(s), key=lambda row: row["issued"])
+	return run(s.binary, "cert", "show", row["serial"], "--pem", "--dir", s.dir)
+
+
 def connections_are_kept(s, up, device):
 	before = up.connections
 	for _ in range(5):
@@ -158,10 +171,11 @@ def main():
 	with service(sys.argv[1]) as s:
 		up = Upstream(s.root)
 		devices = [s.device(n) for n in (1, 2)]
-		add_sections(s, up.section("first", "up") + up.section("fast", "up-fast", "3s"))
+		add_sections(s, up.section("first", "up", serverkeygen="yes") + up.section("fast", "up-fast", "3s"))
 		s.start()
 		check("caller-0" in s.roles() and "runner-0" not in s.roles(), f"{s.roles()}")
 		it_enrols_and_renews(s, up, devices[0])
+		keys_made_here_are_certified_there(s, up, devices[0])
 		connections_are_kept(s, up, devices[0])
 		check("differs" not in s.log_text() and "lacks extended" not in s.log_text(), "no warning without a reason")
 		lies_reach_nobody(s, up, devices[0])
