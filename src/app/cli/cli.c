@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,10 @@ static size_t option_index(const struct command *c, struct span name)
 
 	while (c->options && c->options[i].name && !span_is(name, c->options[i].name))
 		i++;
-	return c->options && c->options[i].name ? i : CLI_OPTIONS_MAX;
+	if (!c->options || !c->options[i].name)
+		return CLI_OPTIONS_MAX;
+	assert(i < CLI_OPTIONS_MAX); /* else a command has more options than its values have room for */
+	return i;
 }
 
 size_t cli_values(const struct cli *cli, const char *name, const char *const **values_out)

@@ -19,7 +19,7 @@ enum exit_code {
 	EXIT_LATER = 7,
 };
 
-enum { CLI_REPEAT_MAX = 16, CLI_ARGS_MAX = 8, CLI_OPTIONS_MAX = 24 };
+enum { CLI_REPEAT_MAX = 16, CLI_ARGS_MAX = 8, CLI_OPTIONS_MAX = 40 };
 
 struct cli_option {
 	const char *name; /* "fqdn", given as --fqdn */

@@ -1,4 +1,4 @@
-/* RFC 7030 3.5 where a TLS client alone does not reach: proxies, registration authorities, requests that wait. */
+/* Linking where a TLS client alone does not reach: proxies, registration authorities, requests that wait. */
 #include "ra_site.h"
 
 #include "base/base64.h"
