@@ -138,7 +138,7 @@ const struct conf_key conf_schema[] = {
 	LABEL("serverkeygen", keygen, serverkeygen, 0, 0, "no",
 		"The MEF makes the key pair: no, yes (encrypted where the request asks for it), encrypted (only so)."),
 	LABEL("fullcmc", yes_no, fullcmc, 0, 1, "no", "Offer full CMC: enrolment, renewal and revocation by signed PKI requests."),
-	LABEL("ra", yes_no, ra, 0, 1, "no", "A client whose certificate says id-kp-cmcRA may ask for other enrolees."),
+	LABEL("ra", yes_no, ra, 0, 1, "no", "A client with a certificate of this MEF that says id-kp-cmcRA (cmcRA in its profile's ekus) may ask for other enrolees."),
 	LABEL("hold", hold, hold, 0, 0, "no",
 		"Requests that wait for a person (openmef request): no, enrol (all but renewals), all."),
 	LABEL("hold_ttl", duration, hold_ttl_s, 60, YEAR, "7d", "How long a request waits, and an approved one for its client."),

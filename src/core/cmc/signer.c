@@ -20,9 +20,11 @@ enum err signer_find(struct job *j, const struct client *tls, struct span cert, 
 		*why = other;
 		return err;
 	}
+	/* whose it is, and what became of it, is told to its holder alone */
 	if (err != OK)
-		return WHY(why, CMC_SIGNER, "RFC 5272 6.2", "signer: want '%s', who holds the TLS session, have a certificate that is not: %.120s",
-			tls->enrolee.id, other.text);
+		return WHY(why, CMC_SIGNER, "RFC 5272 6.2",
+			"signer: want '%s', who holds the TLS session, have a certificate that does not count (OMEF-%d)",
+			tls->enrolee.id, (int)other.code);
 	if (strcmp(j->signer.enrolee.id, tls->enrolee.id) != 0)
 		return WHY(why, CMC_SIGNER, "RFC 5272 6.2", "signer: want '%s', who holds the TLS session, have another enrolee",
 			tls->enrolee.id);
