@@ -5,7 +5,7 @@
 #include "pki/csr.h"
 #include "wire/doc.h"
 
-enum { ARENA_MAX = 4 * AGENT_PENDING_MAX, URI_MAX = 4096, CSR_TEXT_MAX = CSR_DER_MAX / 3 * 4 + 8 };
+enum { ARENA_MAX = 4 * AGENT_PENDING_MAX, URI_MAX = 4096, CSR_TEXT_MAX = AGENT_PENDING_CSR_MAX / 3 * 4 };
 
 #define TIME_MAX INT64_C(253402300799) /* the year 9999 */
 

@@ -8,6 +8,7 @@
 
 enum {
 	AGENT_PENDING_MAX = 64 * 1024, /* a CSR in base64, an address and what the MEF said */
+	AGENT_PENDING_CSR_MAX = 12 * 1024, /* in base64 as long as a text of a document may be; real ones have less than 2 KiB */
 	AGENT_PENDING_SAID_MAX = 320,
 };
 
@@ -15,7 +16,7 @@ struct agent_pending {
 	const char *uri;   /* of the MEF */
 	bool renew;
 	uint8_t client[32]; /* SHA-256 of the certificate that authenticates it; all zero: by shared key */
-	struct span csr;   /* DER */
+	struct span csr;   /* DER, at most AGENT_PENDING_CSR_MAX */
 	int64_t since_s;
 	int64_t again_s;   /* when the MEF wants it again; 0: it said nothing yet */
 	const char *said;  /* by the MEF, for people; "" */

@@ -342,6 +342,38 @@ static struct span record(struct world *w, struct span der, struct arena *arena)
 	return arena_copy(arena, cert.serial);
 }
 
+/* A label's window: for our own certificates, after their end, to the second. */
+static void a_window_after_the_end_is_for_own_certificates(void **state)
+{
+	struct world *w = *state;
+	struct arena arena OWNED_ARENA = ARENA(256 * 1024);
+	struct buf leaf OWNED_BUF = BUF(CERT_DER_MAX);
+	static const uint8_t none[32];
+	struct client_facts facts = {.trust = CLIENT_OWN, .anchor = none, .expired_s = 100};
+	struct client c;
+	struct why why = {0};
+
+	world_leaf(w, "gateway", "SN-7", NULL, &leaf);
+	add(w, "gw7", CREDENTIAL_SERIAL, "SN-7", NULL);
+	record(w, buf_span(&leaf), &arena);
+	facts.leaf = buf_span(&leaf);
+	const int64_t end_s = T0 + 3650LL * DAY;
+	const struct {
+		int64_t now_s;
+		enum err err;
+		int64_t late_s;
+	} cases[] = {{end_s, OK, 0}, {end_s + 1, OK, 1}, {end_s + 100, OK, 100}, {end_s + 101, ERR_EXPIRED, 0},
+		{T0 - DAY - 1, ERR_EXPIRED, 0}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(client_find(w->store, &facts, cases[i].now_s, &arena, &c, &why), cases[i].err);
+		if (cases[i].err == OK)
+			assert_int_equal(c.late_s, cases[i].late_s);
+		why_clear(&why);
+	}
+	facts.trust = CLIENT_THIRD_PARTY;
+	assert_int_equal(client_find(w->store, &facts, end_s + 1, &arena, &c, &why), ERR_EXPIRED);
+}
+
 static void own_certificates_are_found_by_serial_and_content(void **state)
 {
 	struct world *w = *state;
@@ -473,6 +505,7 @@ int main(void)
 		WORLD_TEST(wildcards_and_odd_names_lead_to_nobody),
 		WORLD_TEST(disabled_enrolees_are_refused),
 		WORLD_TEST(certificates_count_within_their_dates),
+		WORLD_TEST(a_window_after_the_end_is_for_own_certificates),
 		WORLD_TEST(own_certificates_are_found_by_serial_and_content),
 		WORLD_TEST(names_in_own_certificates_are_no_credentials),
 		WORLD_TEST(revoked_certificates_are_refused_with_date_and_reason),

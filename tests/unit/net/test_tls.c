@@ -339,6 +339,47 @@ static void expired_certificate_is_refused_with_dates_and_clock(void **state)
 	id_free(&theirs);
 }
 
+/* RFC 7030 4.2.2: a server of that window, for nothing but the end of a leaf of ours. */
+static void a_leaf_of_ours_gets_through_for_a_while_after_its_end(void **state)
+{
+	struct buf cert = BUF(16384), key = BUF(16384), own = BUF(16384), devices = BUF(16384);
+	struct tls_config config = config_of(&cert, &key, &own, &devices);
+	struct id old_ca = id_new(&(struct id_plan){.cn = "old CA", .ca = true, .issuer = &w.root, .from_s = -7200, .to_s = -10});
+	const struct {
+		struct id id;
+		bool passes;
+	} cases[] = {
+		{id_new(&(struct id_plan){.cn = "late", .issuer = &w.issuing, .from_s = -7200, .to_s = -900}), true},
+		{id_new(&(struct id_plan){.cn = "too late", .issuer = &w.issuing, .from_s = -7200, .to_s = -1100}), false},
+		{id_new(&(struct id_plan){.cn = "early", .issuer = &w.issuing, .from_s = 900, .to_s = 7200}), false},
+		{id_new(&(struct id_plan){.cn = "theirs", .issuer = &w.maker, .from_s = -7200, .to_s = -10}), false},
+		{id_new(&(struct id_plan){.cn = "server", .issuer = &w.issuing, .from_s = -7200, .to_s = -10, .eku = "serverAuth"}), false},
+		{id_new(&(struct id_plan){.cn = "of an old CA", .issuer = &old_ca}), false},
+	};
+	struct why why = {0};
+	struct tls_server *s = NULL;
+
+	config.own_expired_s = 1000;
+	assert_int_equal(tls_server_new(&config, &s, &why), OK);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int again = 0; again < 2; again++) { /* the second time its chain is known */
+			struct talk t = talk_to(s, client_ctx(TLS1_3_VERSION, &cases[i].id, i == 5 ? &old_ca : NULL), "mef.example");
+			if (cases[i].passes)
+				assert_trust(&t, PEER_OWN, &cases[i].id, &w.issuing);
+			else
+				assert_int_not_equal(t.server_ok, 1);
+			talk_end(&t);
+		}
+		struct id id = cases[i].id;
+		id_free(&id);
+	}
+	tls_server_free(s);
+	id_free(&old_ca);
+	struct buf *bufs[] = {&cert, &key, &own, &devices};
+	for (size_t i = 0; i < 4; i++)
+		buf_fini(bufs[i]);
+}
+
 static void certificate_of_the_future_is_refused(void **state)
 {
 	struct id id = id_new(&(struct id_plan){.cn = "early", .issuer = &w.issuing, .from_s = 3600, .to_s = 7200});
@@ -726,6 +767,7 @@ int main(void)
 		cmocka_unit_test(what_the_root_issued_directly_is_not_own),
 		cmocka_unit_test(same_name_with_another_key_is_refused),
 		cmocka_unit_test(expired_certificate_is_refused_with_dates_and_clock),
+		cmocka_unit_test(a_leaf_of_ours_gets_through_for_a_while_after_its_end),
 		cmocka_unit_test(certificate_of_the_future_is_refused),
 		cmocka_unit_test(server_certificates_are_none_for_clients),
 		cmocka_unit_test(own_certificate_may_carry_other_uses),
