@@ -16,7 +16,10 @@ enum err run_take_csr(struct agent *a, struct span der, struct why *why)
 	buf_clear(&a->csr);
 	buf_clear(&a->body);
 	buf_put_span(&a->csr, kept);
-	est_body_write_request(&a->body, kept);
+	if (a->config.cmc_key)
+		TRY(run_wrap_cmc(a, why));
+	else
+		est_body_write_request(&a->body, kept);
 	TRY(buf_check(&a->body, "request body", why));
 	/* what is asked for now may differ from what this CSR was made for, and that is what comes back */
 	a->sans = csr.san;
