@@ -1,6 +1,7 @@
 #include "lib/inner.h"
 
 #include "adapt/sys/generation.h"
+#include "adapt/sys/random.h"
 #include "adapt/sys/random_seed.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -198,6 +199,22 @@ static enum err take_decrypt(struct enrolee *e, struct span leaf, struct agent_c
 	return OK;
 }
 
+/* RFC 7030 4.3: the certificate that authenticates signs the message as well */
+static enum err take_signer(struct enrolee *e, struct agent_config *config, struct why *why)
+{
+	const struct random_source random = random_system();
+	struct lib_run *run = &e->run;
+
+	if (run->goal == ENROLEE_EXCHANGE || run->own_key.n == 0 || config->server_key)
+		return WHY(why, AGENT_OPTION, "RFC 7030 4.3", "ENROLEE_CMC: want a certificate with its key, which signs, and no ENROLEE_SERVER_KEY");
+	key_free(run->held);
+	run->held = NULL;
+	TRY(key_parse_pem(buf_span(&run->own_key), (struct span){NULL, 0}, &run->held, why));
+	TRY(random_fill(&random, config->cmc_random, sizeof(config->cmc_random), why));
+	config->cmc_key = run->held;
+	return OK;
+}
+
 enum err lib_est_begin(struct enrolee *e, const char *uri, struct why *why)
 {
 	struct buf *leaf = &e->run.leaf;
@@ -222,6 +239,8 @@ enum err lib_est_begin(struct enrolee *e, const char *uri, struct why *why)
 	};
 	if (e->numbers[ENROLEE_SERVER_KEY] > 1)
 		TRY(take_decrypt(e, buf_span(leaf), &config, why));
+	if (e->numbers[ENROLEE_CMC])
+		TRY(take_signer(e, &config, why));
 	lib_pending_init(e, uri, buf_span(leaf));
 	return agent_new(&config, &e->run.est, why);
 }

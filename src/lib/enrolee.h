@@ -119,8 +119,9 @@ enum enrolee_number {
 	ENROLEE_EXPIRY_S = 7,       /* Enrolment Expiry: keys of an exchange end then at the latest; 0: when the MEF says */
 	ENROLEE_AGAIN = 8,          /* 1: an exchange authenticates by the re-authentication key of the last one */
 	ENROLEE_LINK_SESSION = 9,   /* 1: link the request to the TLS session (RFC 7030 3.5) also where the MEF does not ask for it */
-	ENROLEE_SERVER_KEY = 10     /* the MEF makes the key (RFC 7030 4.4): 1: plain over TLS; 2: encrypted for the shared key of an exchange,
+	ENROLEE_SERVER_KEY = 10,    /* the MEF makes the key (RFC 7030 4.4): 1: plain over TLS; 2: encrypted for the shared key of an exchange,
 	                             * else for the key of ENROLEE_CERTIFICATE */
+	ENROLEE_CMC = 11            /* 1: ask by a message that ENROLEE_KEY, or the key in force, signs (full CMC, RFC 7030 4.3); not by a shared key */
 };
 
 /* Sets a text; it ends with NUL and holds at most 4095 octets. */

@@ -386,6 +386,17 @@ static int enrols(struct enrolee *e, char **argv)
 	return 0;
 }
 
+/* cmc MEF ANCHORS CERTIFICATE KEY DIR HOST:PORT: by full CMC, and renewed so. */
+static int by_cmc(struct enrolee *e, char **argv)
+{
+	WANT(set_up(e, argv) == 0 && enrolee_set_number(e, ENROLEE_CMC, 1) == 0);
+	WANT(enrolee_run(e, ENROLEE_EXCHANGE) == 1892 || enrolee_error_code(e) != 0);
+	WANT(enrolee_set_number(e, ENROLEE_SERVER_KEY, 1) == 0 && enrolee_run(e, ENROLEE_ENROL) == 1892);
+	WANT(enrolee_set_number(e, ENROLEE_SERVER_KEY, 0) == 0 && enrolee_begin(e, ENROLEE_ENROL) == 0);
+	WANT(enrolee_run(e, ENROLEE_ENROL) == 0 && enrolee_run(e, ENROLEE_RENEW) == 0);
+	return 0;
+}
+
 /* verify DIR DER HOST: a peer's certificate by the anchors that are held. */
 static int verify(struct enrolee *e, char **argv)
 {
@@ -412,7 +423,7 @@ int main(int argc, char **argv)
 		int words;
 		int (*run)(struct enrolee *e, char **argv);
 	} cases[] = {{"due", 2, due}, {"rules", 1, rules}, {"means", 7, means}, {"store", 5, store}, {"exchange", 5, exchange}, {"verify", 2, verify},
-		{"bootstrap", 9, bootstrap}, {"held", 6, held}, {"enrols", 8, enrols}};
+		{"bootstrap", 9, bootstrap}, {"held", 6, held}, {"cmc", 6, by_cmc}, {"enrols", 8, enrols}};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (strcmp(argv[1], cases[i].name) != 0 || argc < 2 + cases[i].words)

@@ -75,6 +75,14 @@ def linked_to_the_session(i, s, program):
 		fits(out)
 
 
+def signed_messages(i, s, program):
+	stem, out = s.device(8), s.root / "out-cmc"
+	before = s.serials()
+	i.call(program, "cmc", *words(s, stem, "signed", [], out))
+	fits(out)
+	check(len(s.serials() - before) == 2, "enrolled and renewed")
+
+
 def rsa_device(s, number):
 	stem = s.factory / "device-rsa"
 	run("openssl", "req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{stem}.key", "-out", f"{stem}.req", "-subj",
@@ -95,12 +103,14 @@ def main():
 		label(s, "made", profile="device", serverkeygen="yes")
 		label(s, "encrypted", profile="device", serverkeygen="encrypted")
 		label(s, "linked", profile="device", linking="required")
+		label(s, "signed", profile="device", fullcmc="yes")
 		rsa_device(s, 5)
 		s.start()
 		waits_for_a_person(i, s, program)
 		with_a_store_of_its_own(i, s)
 		keys_that_the_mef_makes(i, s, program)
 		linked_to_the_session(i, s, program)
+		signed_messages(i, s, program)
 		s.stop()
 	print("libenrolee under labels: passed")
 
