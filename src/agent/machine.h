@@ -34,7 +34,7 @@ struct agent_config {
 	bool reuse_key;             /* renewal with the same key */
 	bool link_session;          /* RFC 7030 3.5: link the CSR to the TLS session also where csrattrs does not ask */
 	const char *subject;        /* values for what a template leaves open: "CN=gw7, OU=plant 3"; may be NULL */
-	bool server_key;            /* RFC 7030 4.4, for AGENT_ENROL: the MEF makes the key; the one made here only signs the request */
+	bool server_key;            /* RFC 7030 4.4: for AGENT_ENROL the MEF makes the key; the one made here only signs the request */
 	/* The MEF encrypts it: for a shared key by its identifier (4.4.1.1), or for a certificate's key (4.4.1.2). Borrowed. */
 	const char *decrypt_id;
 	const struct secret *decrypt_secret;
