@@ -344,7 +344,7 @@ static void a_leaf_of_ours_gets_through_for_a_while_after_its_end(void **state)
 {
 	struct buf cert = BUF(16384), key = BUF(16384), own = BUF(16384), devices = BUF(16384);
 	struct tls_config config = config_of(&cert, &key, &own, &devices);
-	struct id old_ca = id_new(&(struct id_plan){.cn = "old CA", .ca = true, .issuer = &w.root, .from_s = -7200, .to_s = -10});
+	struct id old_ca = id_new(&(struct id_plan){.cn = "old CA", .ca = true, .issuer = &w.issuing, .from_s = -7200, .to_s = -10});
 	const struct {
 		struct id id;
 		bool passes;
