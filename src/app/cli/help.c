@@ -68,7 +68,10 @@ void cli_help(const struct cli_program *p, const struct command *c)
 	printf("\nOptions:\n");
 	print_options(c->options);
 	print_common(p, print_options);
-	printf("\nExit codes: %s.\n", exit_codes);
+	char codes[sizeof(exit_codes) + 16];
+	snprintf(codes, sizeof(codes), "Exit codes: %s.", exit_codes);
+	putchar('\n');
+	print_wrapped(span_text(codes), 0);
 }
 
 void cli_help_all(const struct cli_program *p)
