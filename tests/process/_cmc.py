@@ -2,7 +2,9 @@
 itself. RFC 5272, appendix A."""
 
 import base64
+import json
 import pathlib
+import sqlite3
 import subprocess
 
 from _service import check, run
@@ -189,6 +191,15 @@ def names_of(pem_path):
 	der = subprocess.run(["openssl", "x509", "-in", pem_path, "-outform", "DER"], capture_output=True, timeout=60).stdout
 	fields = items(items(read(der)[1])[0][1])
 	return fields[3][2], int.from_bytes(fields[1][1], "big")
+
+
+def events(s):
+	"""The audit log, oldest first, of a service that may be writing: its chain is verified once it stands still."""
+	db = sqlite3.connect(f"file:{s.dir}/openmef.db?mode=ro", uri=True)
+	try:
+		return [json.loads(row[0]) for row in db.execute("SELECT event FROM audit ORDER BY seq")]
+	finally:
+		db.close()
 
 
 def keep(where, pem, stem):

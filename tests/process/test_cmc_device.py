@@ -9,7 +9,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from _attacks import events  # noqa: E402
+from _cmc import events  # noqa: E402
 from _service import Service, check, run, wait_for  # noqa: E402
 
 LABELS = """
@@ -93,6 +93,7 @@ def main():
 		d.enrol("--cmc") # by the factory's certificate again
 		check(d.serial() != serial, "a new one")
 		s.stop()
+		run(s.binary, "audit", "verify", "--dir", s.dir)
 
 
 if __name__ == "__main__":
