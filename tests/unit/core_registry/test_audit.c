@@ -321,6 +321,32 @@ static void the_rows_before_a_bad_one_are_counted(void **state)
 	assert_int_equal(r.bad_seq, 11);
 }
 
+static struct fixture *growing;
+
+/* Whoever serves goes on writing while an operator verifies. */
+static enum err grown_list(void *self, uint64_t from, size_t limit, audit_each each, void *arg, struct why *why)
+{
+	const struct audit_event e = {.what = "test.meanwhile"};
+	enum err err = tampered_list(self, from, limit, each, arg, why);
+
+	growing->ops.audit_list = tampered_list;
+	write_one(growing, &e, NOW);
+	return err;
+}
+
+static void rows_that_come_meanwhile_are_no_fault(void **state)
+{
+	struct fixture *f = *state;
+	struct why why;
+
+	write_many(f, 5);
+	growing = f;
+	f->ops.audit_list = grown_list;
+	struct audit_report r = verify(f, &why);
+	assert_int_equal(r.bad_seq, 0);
+	assert_int_equal(r.rows, 5);
+}
+
 static void writing_outside_a_transaction_fails(void **state)
 {
 	struct fixture *f = *state;
@@ -365,6 +391,7 @@ int main(void)
 		TEST(the_first_and_the_last_row_are_covered),
 		TEST(a_missing_a_doubled_and_a_rehashed_row_are_found),
 		TEST(the_rows_before_a_bad_one_are_counted),
+		TEST(rows_that_come_meanwhile_are_no_fault),
 		TEST(writing_outside_a_transaction_fails),
 		TEST(a_failure_is_told_with_code_reason_and_clause),
 	};
