@@ -142,9 +142,9 @@ def order(profile=b"device", csr=b"", subject=b"\x30\x00", sans=b"", not_after=0
 	return u16(profile) + u32(csr) + u32(subject) + u32(sans) + struct.pack(">Q", not_after) + u16(suids)
 
 
-def crl_order(number=1, this=None, life=3600, entries=()):
+def crl_order(number=1, this=None, life=3600, entries=(), ca=b"issuing"):
 	this = int(time.time()) if this is None else this
 	out = struct.pack(">QQQI", number, this, this + life, len(entries))
 	for serial, when, reason in entries:
 		out += u16(serial) + struct.pack(">QB", when, reason)
-	return out
+	return out + u16(ca)

@@ -63,7 +63,7 @@ def a_front_taken_over_gets_no_further(s, registrar):
 	random.seed(1) # the same noise every time
 	for what, data in NONSENSE:
 		hangs_up(registrar, FRONT, what, data)
-	for what, payload in [("a trust that does not exist", call(trust=5)), ("a trust of 255", call(trust=255)), ("no method", call(method=0)),
+	for what, payload in [("a trust that does not exist", call(trust=6)), ("a trust of 255", call(trust=255)), ("no method", call(method=0)),
 			("method 6", call(method=6)), ("a NUL in the server name", call(sni=b"a\0b")), ("a server name of 256", call(sni=b"a" * 256)),
 			("an address of 64", call(address=b"1" * 64)), ("a path of 1025", call(path=b"/" * 1025)), ("a body of 64 KiB + 1", call(body=b"x" * 65537)),
 			("a leaf of 16 KiB + 1", call(leaf=b"x" * 16385)), ("a binding of 65", call(exporter=b"x" * 65)),
@@ -146,7 +146,7 @@ def large_lists_asked_for_at_once_cost_no_channel(s, registrar):
 def put_large_crl(s):
 	db = sqlite3.connect(s.dir / "openmef.db")
 	now = int(time.time())
-	db.execute("INSERT INTO crl VALUES (1, 1, ?, ?, 0, ?)", (now, now + 7 * 86400, os.urandom(3 << 20)))
+	db.execute("INSERT INTO crl VALUES ('issuing', 1, ?, ?, 0, ?)", (now, now + 7 * 86400, os.urandom(3 << 20)))
 	db.commit()
 	db.close()
 
@@ -235,7 +235,7 @@ def a_stolen_registrar_gets_no_crl_that_outlives_it(s, signer):
 	for what, payload in [("a life of 8 days where 7 are configured", crl_order(life=8 * 86400)), ("a life of 1000 years", crl_order(life=1000 * 365 * 86400)),
 			("yesterday's", crl_order(this=now - 86400)), ("tomorrow's", crl_order(this=now + 86400)), ("the epoch's", crl_order(this=0))]:
 		refused(signer, what, payload, 1446, SIGN_CRL)
-	for what, payload in [("more entries than bytes", crl_order()[:-4] + struct.pack(">I", 100000)), ("a serial of 21 octets", crl_order(entries=[(b"s" * 21, now, 1)])),
+	for what, payload in [("more entries than bytes", crl_order()[:24] + struct.pack(">I", 100000) + u16(b"issuing")), ("a serial of 21 octets", crl_order(entries=[(b"s" * 21, now, 1)])),
 			("an empty serial", crl_order(entries=[(b"", now, 1)])), ("a tail", crl_order() + b"x")]:
 		hangs_up(signer, REGISTRAR, what, frame(SIGN_CRL, 3, payload))
 	got = place(signer, crl_order(entries=[(b"\x11", now, 1)]), SIGN_CRL)
@@ -253,7 +253,7 @@ def a_registrar_taken_over_splits_no_answer(s, front, port):
 
 	for what, payload in [("a media type with a line's end", lambda i: frame(REPLY, i, reply(media=b"a/b\r\nSet-Cookie: x"))),
 			("status 99", lambda i: frame(REPLY, i, reply(status=99))), ("status 600", lambda i: frame(REPLY, i, reply(status=600))),
-			("flags of 4", lambda i: frame(REPLY, i, reply(flags=4))), ("a tail", lambda i: frame(REPLY, i, reply() + b"x")),
+			("flags of 128", lambda i: frame(REPLY, i, reply(flags=128))), ("a tail", lambda i: frame(REPLY, i, reply() + b"x")),
 			("a call", lambda i: frame(CALL, i, call())), ("nonsense", lambda i: frame(9, i)), ("a long length", lambda i: struct.pack(">I", 1 << 30))]:
 		registrar = front.channel(REGISTRAR)
 		got = exchange(payload)

@@ -120,6 +120,26 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+/* As the kernel has it since 6.12; older headers know less of it, older kernels refuse it. */
+struct scopes {
+	uint64_t files, network, scoped;
+};
+
+enum { SCOPE_ABSTRACT_SOCKET = 1, SCOPE_SIGNAL = 2, LANDLOCK_CREATE = 444, LANDLOCK_RESTRICT = 446 };
+
+/* No signal to, and no tracing of, what it did not start: all processes of the service are the same user's. */
+static void keep_to_its_own(void)
+{
+	const struct scopes scopes = {.scoped = SCOPE_ABSTRACT_SOCKET | SCOPE_SIGNAL};
+	long fd = syscall(LANDLOCK_CREATE, &scopes, sizeof(scopes), 0U);
+
+	if (fd < 0)
+		return;
+	if (syscall(LANDLOCK_RESTRICT, (int)fd, 0U) != 0)
+		_exit(EXIT_NOT_RUN);
+	close((int)fd);
+}
+
 __attribute__((noreturn)) static void become(const struct plan *p)
 {
 	/* Sources lie above FD_HIGH, so that none is a target. */
@@ -128,6 +148,7 @@ __attribute__((noreturn)) static void become(const struct plan *p)
 		_exit(EXIT_NOT_RUN);
 	umask(077);
 	bound_all(p->timeout_s);
+	keep_to_its_own();
 	reset_signals();
 	execve(p->argv[0], p->argv, p->envp);
 	_exit(EXIT_NOT_RUN);
@@ -248,33 +269,38 @@ static bool is_mine(pid_t pid, const pid_t *mine, size_t n)
 	return false;
 }
 
-/* One that left its group, too, comes to the runner when its parent ends. */
-static void kill_strays(const pid_t *mine, size_t n)
+/* One that left its group, too, comes to the runner when its parent ends. How many there were. */
+static size_t kill_strays(const pid_t *mine, size_t n)
 {
 	char text[4096];
 	int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 	char *rest = text;
 	char *word;
+	size_t killed = 0;
 
 	if (fd >= 0)
 		close(fd);
 	text[got > 0 ? got : 0] = '\0';
 	while ((word = strsep(&rest, " ")) != NULL) {
 		pid_t pid = (pid_t)strtol(word, NULL, 10);
-		if (pid > 0 && !is_mine(pid, mine, n))
+		if (pid > 0 && !is_mine(pid, mine, n)) {
 			kill(pid, SIGKILL);
+			killed++;
+		}
 	}
+	return killed;
 }
 
-void child_sweep(const pid_t *mine, size_t n)
+bool child_sweep(const pid_t *mine, size_t n)
 {
 	siginfo_t info = {0};
 
-	kill_strays(mine, n);
+	size_t killed = kill_strays(mine, n);
 	/* Those of an order are reaped with their status, by child_ended. */
 	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid && !is_mine(info.si_pid, mine, n)) {
 		waitpid(info.si_pid, NULL, WNOHANG);
 		info.si_pid = 0;
 	}
+	return killed > 0;
 }

@@ -69,7 +69,8 @@ static void sweep(struct runner *r)
 
 	for (const struct run *x = r->running; x; x = x->next)
 		mine[n++] = x->child.pid;
-	child_sweep(mine, n);
+	if (child_sweep(mine, n))
+		loop_timer_set(r->sweep, RUNNER_SWEEP_MS);
 }
 
 /* Ends the program when it still runs. */
@@ -87,8 +88,8 @@ static void run_end(struct run *x, struct span der, const struct why *why)
 	run_free(x);
 	if (!ran)
 		return;
-	sweep(r);
 	loop_timer_set(r->sweep, RUNNER_SWEEP_MS);
+	sweep(r);
 	loop_task_arm(r->loop, &r->next);
 }
 

@@ -44,7 +44,7 @@ struct runner {
 	struct run *running, *waiting, **waiting_last;
 	size_t running_n, waiting_n;
 	struct loop_task next;     /* starts what waits */
-	struct loop_timer *sweep;  /* once more: what was killed takes a moment to end */
+	struct loop_timer *sweep;  /* again: what was killed takes a moment to end, and may leave children */
 };
 
 /* run.c: orders. */
@@ -74,7 +74,10 @@ void child_kill(struct child *c);
 /* Reaps it; false while it runs. */
 bool child_ended(struct child *c, int *status_out);
 void child_close(struct child *c);
-/* Processes that a program left behind come to the runner; they end. `mine` are those that run by order. */
-void child_sweep(const pid_t *mine, size_t n);
+/*
+ * Processes that a program left behind come to the runner; they end. `mine` are those that run by order. True when there
+ * were some: each may have handed on children of its own.
+ */
+bool child_sweep(const pid_t *mine, size_t n);
 /* Before the first child: what is left behind comes here. */
 MUST_CHECK enum err child_prepare(struct why *why);

@@ -2,6 +2,10 @@
 
 #include "base/hex.h"
 #include "pki/csr.h"
+#include "pki/oid.h"
+
+/* RFC 6402 2.10: id-kp-cmcCA, id-kp-cmcRA, id-kp-cmcArchive differ in the last octet */
+#define OID_KP_CMC OID("\x2b\x06\x01\x05\x05\x07\x03")
 
 enum { NAMES_ARENA_MAX = 64 * 1024, SHOWN_MAX = 90, CAUSE_MAX = 160 };
 
@@ -81,6 +85,21 @@ static enum err check_use(const struct cert *cert, const char *at, struct why *w
 	return OK;
 }
 
+/*
+ * RFC 6402 2.10: who speaks for others, or for the MEF, is said by this MEF alone. A request may ask for it, and a CA that
+ * copies what it is asked for must not make its client a registration authority here.
+ */
+static enum err check_authority(const struct cert *cert, const char *at, struct why *why)
+{
+	for (size_t i = 0; i < cert->ekus.n; i++) {
+		struct span oid = cert->ekus.oids[i];
+		if (oid.n == OID_KP_CMC.n + 1 && span_equal(span_first(oid, OID_KP_CMC.n), OID_KP_CMC) && oid.p[oid.n - 1] >= 27
+			&& oid.p[oid.n - 1] <= 29)
+			return WHY(why, FOREIGN_CERT, "RFC 6402 2.10", "%s: extKeyUsage: want none of cmcCA, cmcRA, cmcArchive, have one", at);
+	}
+	return OK;
+}
+
 static enum err check_path(const struct anchors *chain, const struct issue_order *order, const struct cert *cert, int64_t now_s,
 	const char *at, struct why *why)
 {
@@ -102,6 +121,7 @@ static enum err check_all(const struct issue_order *order, const struct anchors 
 
 	TRY(check_key(order, cert, at.text, why));
 	TRY(check_use(cert, at.text, why));
+	TRY(check_authority(cert, at.text, why));
 	TRY(check_subject(order, cert, &arena, at.text, why));
 	TRY(check_sans(order, cert, &arena, at.text, why));
 	return check_path(chain, order, cert, now_s, at.text, why);

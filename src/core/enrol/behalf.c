@@ -1,6 +1,7 @@
 #include "core/enrol/behalf.h"
 
 #include "core/registry/form.h"
+#include "core/registry/record.h"
 #include "pki/oid.h"
 
 enum { NAME_SHOWN_MAX = 100 };
@@ -10,7 +11,8 @@ enum { NAME_SHOWN_MAX = 100 };
 
 bool behalf_is_ra(const struct client *client)
 {
-	if (!client->provisioned)
+	/* another CA's word makes nobody an authority here, whatever it wrote */
+	if (!client->provisioned || record_is_foreign(client->current.serial))
 		return false;
 	for (size_t i = 0; i < client->leaf.ekus.n; i++) {
 		if (span_equal(client->leaf.ekus.oids[i], OID_KP_CMC_RA))

@@ -166,6 +166,28 @@ static void a_ca_certificate_is_refused(void **state)
 	assert_int_equal(judge(&a, buf_span(&der), made_now_s), CODE_FOREIGN_CERT);
 }
 
+/* RFC 6402 2.10: one octet tells the three from purposes that give nobody anything */
+static void authority_is_not_anothers_to_give(void **state)
+{
+	static const struct {
+		const char *eku;
+		enum code code;
+	} rows[] = {{"1.3.6.1.5.5.7.3.26", CODE_NONE}, {"1.3.6.1.5.5.7.3.27", CODE_FOREIGN_CERT}, {"1.3.6.1.5.5.7.3.28", CODE_FOREIGN_CERT},
+		{"1.3.6.1.5.5.7.3.29", CODE_FOREIGN_CERT}, {"1.3.6.1.5.5.7.3.30", CODE_NONE}, {"1.3.6.1.5.5.7.3.1.28", CODE_NONE}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct answer a __attribute__((cleanup(answer_fini)));
+		struct issue_result result = {0};
+		struct why why = {0};
+		answer_init(&a);
+		snprintf(a.b.profiles.items[0].ekus[1], sizeof(a.b.profiles.items[0].ekus[1]), "%s", rows[i].eku);
+		a.b.profiles.items[0].ekus_n = 2;
+		buf_clear(&a.der);
+		must(ca_issue(&a.b.engine, &a.order, made_now_s, &a.der, &result, &why));
+		assert_int_equal(judge_now(&a), rows[i].code);
+	}
+}
+
 static void what_is_no_certificate_is_refused(void **state)
 {
 	struct answer a __attribute__((cleanup(answer_fini)));
@@ -187,6 +209,7 @@ int main(void)
 		cmocka_unit_test(another_key_is_refused),
 		cmocka_unit_test(another_ca_or_time_is_refused),
 		cmocka_unit_test(a_ca_certificate_is_refused),
+		cmocka_unit_test(authority_is_not_anothers_to_give),
 		cmocka_unit_test(what_is_no_certificate_is_refused),
 	};
 
