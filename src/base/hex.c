@@ -19,7 +19,7 @@ void hex_write(struct buf *out, struct span bytes)
 	}
 }
 
-static int value(uint8_t c)
+int hex_digit(uint8_t c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -39,8 +39,8 @@ enum err hex_parse(struct span text, uint8_t *out, size_t max, size_t *n_out, st
 			i++;
 			continue;
 		}
-		int high = value(text.p[i]);
-		int low = i + 1 < text.n ? value(text.p[i + 1]) : -1;
+		int high = hex_digit(text.p[i]);
+		int low = i + 1 < text.n ? hex_digit(text.p[i + 1]) : -1;
 		if (high < 0 || low < 0)
 			return WHY(why, HEX, "", "position %zu: want two hexadecimal digits", i);
 		if (n == max)

@@ -1,5 +1,6 @@
 #include "base/prefix.h"
 
+#include "base/hex.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -23,15 +24,6 @@ static bool parse_v4(struct span text, uint8_t out[4])
 		text = span_from(text, part.n + 1);
 	}
 	return true;
-}
-
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static bool parse_group(struct span text, uint8_t out[2])

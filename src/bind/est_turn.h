@@ -11,6 +11,15 @@ struct est_turn {
 	int64_t now_s;
 };
 
+/* What outlives bind_call while an answer is being made: the turn without its call, and who reads the answer. */
+struct est_waiting {
+	struct turn turn;
+	size_t agent_n;
+	uint8_t agent[CALL_AGENT_MAX];
+};
+/* http_est.c. For mem_free; NULL: no memory. */
+struct est_waiting *est_waiting_new(const struct turn *t);
+
 /* What a CSR showed of csrattrs and of its TLS session. */
 struct est_proof {
 	struct span nonce; /* of the challenge that it echoes; empty: none */

@@ -22,38 +22,9 @@ void turn_est_body(const struct turn *t, const char *media_type, struct span der
 	turn_reply(t, &reply);
 }
 
-/* RFC 7030 4.1.2: anybody may ask for the CA certificates */
-static void cacerts(const struct est_turn *e)
+struct est_waiting *est_waiting_new(const struct turn *t)
 {
-	struct span own = turn_side(e->turn)->cacerts_cms;
-
-	turn_est_body(e->turn, EST_MEDIA_CERTS, own.n ? own : e->turn->env->ca_chain_cms, e->turn->call->user_agent);
-}
-
-/* What outlives bind_call while the certificate is being made. */
-struct waiting {
-	struct turn turn;
-	size_t agent_n;
-	uint8_t agent[CALL_AGENT_MAX];
-};
-
-static void answer(void *arg, enum err err, struct span cert, const struct why *why)
-{
-	struct waiting *w = arg;
-	struct buf cms OWNED_BUF = BUF(CALL_BODY_MAX);
-	struct why own = {0};
-
-	/* RFC 7030 4.2.3: the issued certificate and no other */
-	if (err == OK && cms_certs_write(&cert, 1, &cms, &own) == OK)
-		turn_est_body(&w->turn, EST_MEDIA_CERTS, buf_span(&cms), span_of(w->agent, w->agent_n));
-	else
-		turn_fail(&w->turn, err == OK ? &own : why);
-	mem_free(w);
-}
-
-static struct waiting *waiting_new(const struct turn *t)
-{
-	struct waiting *w = mem_alloc(sizeof(*w));
+	struct est_waiting *w = mem_alloc(sizeof(*w));
 	struct span agent = span_first(t->call->user_agent, CALL_AGENT_MAX);
 
 	if (!w)
@@ -66,7 +37,29 @@ static struct waiting *waiting_new(const struct turn *t)
 	return w;
 }
 
-static void enrol_der(const struct est_turn *e, struct span der, struct waiting *w)
+/* RFC 7030 4.1.2: anybody may ask for the CA certificates */
+static void cacerts(const struct est_turn *e)
+{
+	struct span own = turn_side(e->turn)->cacerts_cms;
+
+	turn_est_body(e->turn, EST_MEDIA_CERTS, own.n ? own : e->turn->env->ca_chain_cms, e->turn->call->user_agent);
+}
+
+static void answer(void *arg, enum err err, struct span cert, const struct why *why)
+{
+	struct est_waiting *w = arg;
+	struct buf cms OWNED_BUF = BUF(CALL_BODY_MAX);
+	struct why own = {0};
+
+	/* RFC 7030 4.2.3: the issued certificate and no other */
+	if (err == OK && cms_certs_write(&cert, 1, &cms, &own) == OK)
+		turn_est_body(&w->turn, EST_MEDIA_CERTS, buf_span(&cms), span_of(w->agent, w->agent_n));
+	else
+		turn_fail(&w->turn, err == OK ? &own : why);
+	mem_free(w);
+}
+
+static void enrol_der(const struct est_turn *e, struct span der, struct est_waiting *w)
 {
 	struct arena arena OWNED_ARENA = ARENA(BIND_ARENA_MAX);
 	struct client client = {0};
@@ -89,11 +82,11 @@ static void enrol(const struct est_turn *e)
 	const struct call *call = e->turn->call;
 	struct buf der OWNED_BUF = BUF(CALL_BODY_MAX);
 	struct why why = {0};
-	struct waiting *w = NULL;
+	struct est_waiting *w = NULL;
 	enum err err = est_body_csr(call->media_type, call->body, &der, &why);
 
 	if (err == OK) {
-		w = waiting_new(e->turn);
+		w = est_waiting_new(e->turn);
 		if (!w)
 			err = WHY(&why, NOMEM, "", "request: want memory for its answer");
 	}

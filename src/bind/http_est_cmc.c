@@ -7,13 +7,6 @@
 
 #include <stdio.h>
 
-/* What outlives bind_call while the message is being worked on. */
-struct waiting {
-	struct turn turn;
-	size_t agent_n;
-	uint8_t agent[CALL_AGENT_MAX];
-};
-
 /* One request of the message, as simpleenroll takes it. */
 struct asking {
 	const struct est_turn *e;
@@ -33,7 +26,7 @@ static void enrol_one(void *arg, const struct client *client, bool reenrol, stru
 }
 
 /* RFC 7030 4.3.2: 200, or an error of HTTP with a CMC response in it. */
-static void answer_message(const struct waiting *w, enum err err, struct span message)
+static void answer_message(const struct est_waiting *w, enum err err, struct span message)
 {
 	struct buf body OWNED_BUF = BUF(REPLY_BODY_MAX);
 	struct reply reply = {.status = 200, .base64 = true};
@@ -60,7 +53,7 @@ static void answer_message(const struct waiting *w, enum err err, struct span me
 
 static void answer(void *arg, enum err err, struct span message, const struct why *why)
 {
-	struct waiting *w = arg;
+	struct est_waiting *w = arg;
 
 	if (message.n)
 		answer_message(w, err, message);
@@ -75,7 +68,7 @@ static void answer_refused(void *arg, enum err err, struct span cert, const stru
 	answer(arg, err, (struct span){0}, why);
 }
 
-static void run(const struct est_turn *e, struct span der, struct waiting *w)
+static void run(const struct est_turn *e, struct span der, struct est_waiting *w)
 {
 	const struct bind_env *env = e->turn->env;
 	struct arena arena OWNED_ARENA = ARENA(BIND_ARENA_MAX);
@@ -94,21 +87,6 @@ static void run(const struct est_turn *e, struct span der, struct waiting *w)
 	cmc_run(&cmc, &ask, answer, w);
 }
 
-static struct waiting *waiting_new(const struct turn *t)
-{
-	struct waiting *w = mem_alloc(sizeof(*w));
-	struct span agent = span_first(t->call->user_agent, CALL_AGENT_MAX);
-
-	if (!w)
-		return NULL;
-	w->turn = *t;
-	w->turn.call = NULL;
-	w->agent_n = agent.n;
-	if (agent.n)
-		memcpy(w->agent, agent.p, agent.n);
-	return w;
-}
-
 /* RFC 7030 4.3.1: application/pkcs7-mime, smime-type CMC-request; one that names no smime-type is read too. */
 static enum err read_body(const struct call *call, struct buf *der, struct why *why)
 {
@@ -124,7 +102,7 @@ void est_fullcmc(const struct est_turn *e)
 {
 	struct buf der OWNED_BUF = BUF(CALL_BODY_MAX);
 	struct why why = {0};
-	struct waiting *w = NULL;
+	struct est_waiting *w = NULL;
 	enum err err = OK;
 
 	if (!e->label->fullcmc || !e->turn->env->enrol.issuer->sign_cmc)
@@ -132,7 +110,7 @@ void est_fullcmc(const struct est_turn *e)
 	if (err == OK)
 		err = read_body(e->turn->call, &der, &why);
 	if (err == OK) {
-		w = waiting_new(e->turn);
+		w = est_waiting_new(e->turn);
 		if (!w)
 			err = WHY(&why, NOMEM, "", "request: want memory for its answer");
 	}

@@ -37,21 +37,32 @@ static int on_name(SSL *ssl, int *alert, void *arg)
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* RFC 7301 3.2: without a common protocol the handshake ends with no_application_protocol */
+static bool choose_protocol(const char *name, struct span offers, const unsigned char **out, unsigned char *out_n)
+{
+	for (size_t i = 0; i < offers.n; i += 1u + offers.p[i]) {
+		struct span offer = span_first(span_from(offers, i + 1), offers.p[i]);
+		if (!span_is(offer, name))
+			continue;
+		*out = offer.p;
+		*out_n = (unsigned char)offer.n;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * RFC 7301 3.2: the server's order counts, and without a common protocol the handshake ends with
+ * no_application_protocol. What the HTTP reader reads is what is named here.
+ */
 static int on_protocols(
 	SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in, unsigned int n, void *arg)
 {
-	static const unsigned char http11[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+	const struct span offers = span_of(in, n);
 
-	for (unsigned int i = 0; i < n; i += 1u + in[i]) {
-		if (n - i >= sizeof(http11) && memcmp(in + i, http11, sizeof(http11)) == 0) {
-			*out = in + i + 1;
-			*out_n = in[i];
-			return SSL_TLSEXT_ERR_OK;
-		}
-	}
+	if (choose_protocol("http/1.1", offers, out, out_n) || choose_protocol("http/1.0", offers, out, out_n))
+		return SSL_TLSEXT_ERR_OK;
 	struct why *why = tls_note(tls_link_of(ssl));
-	if (why && WHY(why, TLS_HANDSHAKE, "RFC 7301 3.2", "ALPN: want http/1.1, have others only") == OK)
+	if (why && WHY(why, TLS_HANDSHAKE, "RFC 7301 3.2", "ALPN: want http/1.1 or http/1.0, have others only") == OK)
 		return SSL_TLSEXT_ERR_NOACK;
 	return SSL_TLSEXT_ERR_ALERT_FATAL;
 }

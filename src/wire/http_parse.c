@@ -1,5 +1,6 @@
 #include "wire/http.h"
 
+#include "base/hex.h"
 #include "base/mem.h"
 #include "wire/http_head.h"
 
@@ -187,15 +188,6 @@ static enum err on_field(struct http_parser *p, struct span line, struct why *wh
 	p->head.fields = 0; /* from here on trailers count */
 	p->phase = p->head.chunked ? CHUNK_SIZE : p->left ? FIXED_BODY : COMPLETE;
 	return OK;
-}
-
-static int hex_digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
 static enum err check_extension(struct http_parser *p, struct span rest, struct why *why)

@@ -6,6 +6,7 @@
 #include "wire/uri.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <curl/curl.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -241,6 +242,7 @@ static void get_leave(struct get *g)
 
 static void get_tell(const struct get *g, const struct fetch_many_reply *reply, const struct why *why)
 {
+	assert(g->told || g->done);
 	if (g->told)
 		g->told(g->arg, why->kind, reply, why);
 	else

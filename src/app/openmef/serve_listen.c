@@ -164,7 +164,7 @@ static enum err open_one(
 	struct listener *row = &l->rows[l->n++];
 	*row = (struct listener){
 		.port = c->port, .actual = bound_port(fd), .kind = kind, .front = front, .fd = fd, .fresh = true};
-	snprintf(row->address, sizeof(row->address), "%s", c->address);
+	memcpy(row->address, c->address, sizeof(row->address));
 	return OK;
 }
 

@@ -590,18 +590,24 @@ static struct talk talk_alpn(const char *protocols, unsigned int n)
 	return talk_to(w.tls, ctx, NULL);
 }
 
-static void http11_is_chosen_and_others_alone_are_refused(void **state)
+static void assert_chosen(const char *protocols, unsigned int protocols_n, const char *want)
 {
+	struct talk t = talk_alpn(protocols, protocols_n);
 	const unsigned char *chosen = NULL;
 	unsigned int n = 0;
-	struct talk t = talk_alpn("\x02h2\x08http/1.1", 12);
 
 	assert_int_equal(t.server_ok, 1);
 	SSL_get0_alpn_selected(t.client, &chosen, &n);
-	assert_true(span_is(span_of(chosen, n), "http/1.1"));
+	assert_true(span_is(span_of(chosen, n), want));
 	talk_end(&t);
-	/* RFC 7301 3.2 */
-	t = talk_alpn("\x02h2", 3);
+}
+
+static void http11_is_chosen_before_http10_and_others_alone_are_refused(void **state)
+{
+	assert_chosen("\x02h2\x08http/1.1", 12, "http/1.1");
+	assert_chosen("\x08http/1.0\x08http/1.1", 18, "http/1.1");
+	assert_chosen("\x08http/1.0", 9, "http/1.0");
+	struct talk t = talk_alpn("\x02h2\x08http/0.9", 12); /* RFC 7301 3.2 */
 	assert_refused(&t, CODE_TLS_HANDSHAKE, SSL_AD_NO_APPLICATION_PROTOCOL, "http/1.1");
 	talk_end(&t);
 }
@@ -781,7 +787,7 @@ int main(void)
 		cmocka_unit_test(exporter_needs_the_extended_master_secret),
 		cmocka_unit_test(unique_is_the_clients_finished_and_only_in_12),
 		cmocka_unit_test(only_its_own_name_is_served),
-		cmocka_unit_test(http11_is_chosen_and_others_alone_are_refused),
+		cmocka_unit_test(http11_is_chosen_before_http10_and_others_alone_are_refused),
 		cmocka_unit_test(mandatory_cipher_suite_works),
 		cmocka_unit_test(old_versions_and_suites_are_refused),
 		cmocka_unit_test(no_session_is_resumed),
