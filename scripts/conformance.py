@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""docs/conformance.md from the citations in src/, tests/ and fuzz/. --check: only say whether it is current."""
+"""docs/conformance.md from docs/requirements and from the citations in src/, tests/ and fuzz/. --check: only say whether it is current."""
 
 import collections
 import re
@@ -8,6 +8,7 @@ import sys
 import catalogue
 import citations
 import page
+import requirements
 
 HEAD = """# Conformance
 
@@ -16,7 +17,8 @@ our own words, as the comment at the place of the code says them; codes are thos
 [errors.md](errors.md). `seed NNN` are the oneM2M contributions on certificate
 enrolment that became clauses of TS-0003.
 
-This page is made by `make docs` from the citations in the source.
+This page is made by `make docs` from the citations in the source. Before them stands, requirement by requirement,
+what RFC 7030, 8951 and 9908 demand (`docs/requirements`).
 """
 
 
@@ -50,6 +52,22 @@ def row(clause, group, numbers):
 	return f"| {clause or 'whole'} | {cell(rules)} | {cell(unique(map(place, code)))} | {cell(links)} | {cell(unique(map(place, test)))} |"
 
 
+def places(found):
+	return cell(f"`{path}` {name}".rstrip() for path, name in found)
+
+
+def demanded(found):
+	out = []
+	document = ""
+	for r in found:
+		if r.document != document:
+			document = r.document
+			out += ["", f"## {document}: what it demands", "", "| clause | level | side | rule | code | tests |", "|---|---|---|---|---|---|"]
+		code = f"not followed: {r.reason}" if r.reason else places(r.code)
+		out.append(f"| {r.clause} | {r.level} | {r.side} | {r.rule} | {code} | {places(r.tests)} |")
+	return out[1:] + [""]
+
+
 def render(root):
 	found, faults = citations.read(root, ["src", "tests", "fuzz"])
 	areas, more = catalogue.read(root)
@@ -58,7 +76,8 @@ def render(root):
 	for c in found:
 		if c.rule or c.code:
 			groups[c.document][c.clause].append(c)
-	out = [HEAD]
+	wanted, lacking = requirements.read(root)
+	out = [HEAD] + demanded(wanted)
 	untested = []
 	for document in sorted(groups, key=natural):
 		out.append(f"## {document}\n")
@@ -73,7 +92,7 @@ def render(root):
 	out.append("## Not yet tested\n")
 	out.append("Clauses that code cites and no test does.\n")
 	out += [f"- {d} {c or '(whole)'}: {', '.join(p)}" for d, c, p in untested] or ["None."]
-	return "\n".join(out).rstrip() + "\n", faults + more
+	return "\n".join(out).rstrip() + "\n", faults + more + lacking
 
 
 if __name__ == "__main__":
