@@ -37,16 +37,16 @@ static void put_extension(struct buf *out, struct span oid, bool critical, struc
 	der_close(out, extension);
 }
 
-static void put_key_usage(struct buf *out)
+static void put_key_usage(struct buf *out, bool critical)
 {
 	struct buf value OWNED_BUF = BUF(16);
 
 	der_put_flags(&value, KU_DIGITAL_SIGNATURE);
 	out->bad |= value.bad;
-	put_extension(out, OID_CE_KEY_USAGE, true, buf_span(&value)); /* RFC 5280 4.2.1.3: critical */
+	put_extension(out, OID_CE_KEY_USAGE, critical, buf_span(&value));
 }
 
-static void put_ekus(struct buf *out, const struct eku_list *ekus)
+static void put_ekus(struct buf *out, const struct eku_list *ekus, bool critical)
 {
 	struct buf value OWNED_BUF = BUF(CSR_DER_MAX);
 	size_t list = der_open(&value, DER_SEQUENCE);
@@ -55,7 +55,7 @@ static void put_ekus(struct buf *out, const struct eku_list *ekus)
 		der_put_oid(&value, ekus->oids[i]);
 	der_close(&value, list);
 	out->bad |= value.bad;
-	put_extension(out, OID_CE_EXT_KEY_USAGE, false, buf_span(&value));
+	put_extension(out, OID_CE_EXT_KEY_USAGE, critical, buf_span(&value));
 }
 
 static void put_extensions(struct buf *out, const struct csr_plan *plan)
@@ -66,11 +66,11 @@ static void put_extensions(struct buf *out, const struct csr_plan *plan)
 	size_t values = der_open(out, DER_SET);
 	size_t extensions = der_open(out, DER_SEQUENCE);
 	if (plan->digital_signature)
-		put_key_usage(out);
+		put_key_usage(out, !plan->plain_usage); /* RFC 5280 4.2.1.3: critical */
 	if (plan->ekus && plan->ekus->n)
-		put_ekus(out, plan->ekus);
+		put_ekus(out, plan->ekus, plan->critical_ekus);
 	if (plan->sans.n) /* RFC 5280 4.2.1.6: critical when the subject is empty */
-		put_extension(out, OID_CE_SUBJECT_ALT_NAME, name_is_empty(plan->subject), plan->sans);
+		put_extension(out, OID_CE_SUBJECT_ALT_NAME, plan->critical_sans || name_is_empty(plan->subject), plan->sans);
 	buf_put_span(out, plan->more_extensions);
 	der_close(out, extensions);
 	der_close(out, values);

@@ -395,6 +395,9 @@ def bootstrap(r):
 	d.enrol("--root-fingerprint", "00" * 31, want=2)
 	d.enrol("--root-fingerprint", "00" * 32, want=4, says="OMEF-1851")
 	d.enrol("--implicit-anchors", d.s.factory / "ca.pem", want=4, says="OMEF-1812")
+	# RFC 7030 3.6.2: the URI's host counts for implicit anchors too
+	d.call("enrol", "--mef", f"https://127.0.0.1:{d.s.https}", "--cert", f"{d.stem}.pem", "--key", f"{d.stem}.key", "--out", d.out,
+		"--implicit-anchors", r.old_root, want=4, says="OMEF-1812")
 	check(not d.path("cert.pem").exists(), "nothing was kept")
 	d.enrol("--implicit-anchors", r.old_root)
 	text = d.path("anchors.txt").read_text()

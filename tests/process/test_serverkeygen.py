@@ -218,6 +218,13 @@ def plain(s, requests, stem):
 	refused(s, stem, requests.make(kind="ed25519"), 400, "RFC 7030 4.4", "subjectPKInfo")
 
 
+def nobody_gets_none(s, requests):
+	"""RFC 7030 4.4: as for enrolment, the client is authenticated"""
+	before = len(s.serials())
+	refused(s, None, requests.make(), 403, "OMEF-1510")
+	check(len(s.serials()) == before, "nothing was issued")
+
+
 def by_curl(s, requests, stem):
 	(s.root / "request.b64").write_bytes(base64.encodebytes(requests.make()))
 	got = subprocess.run(["curl", "-sS", "--cacert", s.dir / "ca" / "root.cert.pem", "--cert", f"{stem}.pem", "--key", f"{stem}.key",
@@ -389,6 +396,7 @@ def main():
 		start_needs_the_message_key(s)
 		s.start()
 		plain(s, requests, stem)
+		nobody_gets_none(s, requests)
 		by_curl(s, requests, stem)
 		by_asymmetric_key(s, requests, rsa, ec, sign_only)
 		by_issued_certificate(s, requests, stem)

@@ -19,6 +19,10 @@ static enum cmc_fail fail_of_code(enum code code)
 		enum cmc_fail fail;
 	} rows[] = {
 		{CODE_CSR_SIGNATURE, CMC_FAIL_POP_FAILED},
+		/* RFC 7030 3.5: what fails for its link to the TLS session is popFailed */
+		{CODE_LINKING_WRONG, CMC_FAIL_POP_FAILED},
+		{CODE_LINKING_NONE, CMC_FAIL_POP_FAILED},
+		{CODE_LINKING_MISSING, CMC_FAIL_POP_FAILED},
 		{CODE_CMS_SIGNED_WRONG, CMC_FAIL_BAD_MESSAGE_CHECK},
 		{CODE_CMS_SIGNED_SIGNER, CMC_FAIL_BAD_MESSAGE_CHECK},
 		{CODE_CMS_SIGNED_ALG, CMC_FAIL_BAD_ALG},

@@ -197,6 +197,14 @@ static enum err take_open(struct span oid, struct est_attrs *out, struct why *wh
 	return OK;
 }
 
+/* RFC 9908 3.4: the client takes criticality over; what is repeated as it stands has it already */
+static void take_critical(struct span oid, bool critical, struct est_attrs *out)
+{
+	out->critical_sans |= critical && span_equal(oid, OID_CE_SUBJECT_ALT_NAME);
+	out->critical_ekus |= critical && span_equal(oid, OID_CE_EXT_KEY_USAGE);
+	out->plain_usage |= !critical && span_equal(oid, OID_CE_KEY_USAGE);
+}
+
 /* ExtensionTemplate: SEQUENCE { extnID, critical DEFAULT FALSE, extnValue OPTIONAL }; Extension is one with value. */
 static enum err read_extension(struct der *list, bool may_be_open, struct span *oid_out, struct est_attrs *out, struct why *why)
 {
@@ -205,8 +213,7 @@ static enum err read_extension(struct der *list, bool may_be_open, struct span *
 	struct der_item value = {.tag = 0};
 
 	*oid_out = der_take_oid(&d);
-	if (der_peek(&d) == DER_BOOLEAN)
-		(void)der_take_bool(&d);
+	take_critical(*oid_out, der_peek(&d) == DER_BOOLEAN && der_take_bool(&d), out);
 	bool given = der_take_if(&d, DER_OCTET_STRING, &value);
 	if (!der_done(&d) || (!given && !may_be_open))
 		return bad(why, "extension", "extnID, critical and extnValue");

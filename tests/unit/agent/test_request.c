@@ -143,6 +143,50 @@ static void the_template_subject_is_filled_in(void **state)
 	assert_true(name_is_empty(posted(lab, &der).subject));
 }
 
+static bool holds(struct span all, const char *text, size_t n)
+{
+	for (size_t i = 0; i + n <= all.n; i++) {
+		if (memcmp(all.p + i, text, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * RFC 9908 3.4: extKeyUsage, critical, without value; keyUsage, not critical; subjectAltName and certificatePolicies,
+ * critical, with theirs
+ */
+static void extensions_of_the_template_are_taken_over(void **state)
+{
+	static const char template[] = "MHQwcgYLKoZIhvcNAQkQAj0xYzBhAgEAoVwwWgYLKoZIhvcNAQkQAj4xSzBJMAgGA1UdJQEB/zALBgNVHQ8EBAMC"
+				       "B4AwGAYDVR0RAQH/BA4wDIIKZ3cuZXhhbXBsZTAWBgNVHSABAf8EDDAKMAgGBmeBDAECAQ==";
+	static const struct {
+		const char *octets;
+		size_t n;
+	} wanted[] = {
+		{"\x06\x03\x55\x1d\x25\x01\x01\xff\x04\x0c\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02", 22},
+		{"\x06\x03\x55\x1d\x0f\x04\x04\x03\x02\x07\x80", 11},
+		{"\x06\x03\x55\x1d\x11\x01\x01\xff\x04\x0e\x30\x0c\x82\x0agw.example", 24},
+		{"\x30\x16\x06\x03\x55\x1d\x20\x01\x01\xff\x04\x0c\x30\x0a\x30\x08\x06\x06\x67\x81\x0c\x01\x02\x01", 24},
+	};
+	struct lab *lab = *state;
+	struct buf attrs OWNED_BUF = BUF(512);
+	struct buf der OWNED_BUF = BUF(CSR_DER_MAX);
+	struct why why = {0};
+
+	must(base64_parse(span_text(template), &attrs, &why));
+	lab->config.goal = AGENT_RENEW; /* with a subject, where nothing else makes names critical */
+	lab_agent(lab);
+	lab_to_attrs(lab);
+	lab_feed_der(lab, "application/csrattrs", buf_span(&attrs));
+	agent_feed_key(lab->agent, lab->key);
+	struct csr csr = posted(lab, &der);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		if (!holds(csr.extensions, wanted[i].octets, wanted[i].n))
+			fail_msg("row %zu", i);
+	}
+}
+
 static void what_has_no_value_ends_the_run_before_it_is_sent(void **state)
 {
 	struct lab *lab = *state;
@@ -161,6 +205,7 @@ int main(void)
 		LAB(a_session_without_value_cannot_be_linked_to),
 		LAB(a_refused_link_is_made_anew_once),
 		LAB(the_template_subject_is_filled_in),
+		LAB(extensions_of_the_template_are_taken_over),
 		LAB(what_has_no_value_ends_the_run_before_it_is_sent),
 	};
 

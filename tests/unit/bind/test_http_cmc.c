@@ -5,6 +5,7 @@
 #include "core/registry/request.h"
 #include "pki/cms_signed.h"
 #include "proto/cmc/cmc.h"
+#include "proto/est/linking.h"
 
 static const char fullcmc[] = "/.well-known/est/fullcmc";
 static const uint8_t transaction[] = {0x02, 0x02, 0x12, 0x34};
@@ -657,6 +658,35 @@ static void a_held_request_is_pending_until_somebody_decides(void **state)
 	assert_true(has_cert(&a, d.key, &cert));
 }
 
+/* RFC 7030 3.5: popFailed, with a text that says what is wanted */
+static void a_link_that_fails_is_pop_failed(void **state)
+{
+	struct mef_site *m = *state;
+	struct device d OWNED_DEVICE = {0};
+	struct buf csr OWNED_BUF = BUF(CSR_DER_MAX);
+	struct buf value OWNED_BUF = BUF(LINKING_TEXT_MAX);
+	struct answered a OWNED_ANSWERED = {0};
+
+	device_make(m, "SN-1", &d);
+	m->labels.items[0].linking = LINKING_REQUIRED;
+	csr_make(d.key, NULL, "dev1.example.com", NULL, &csr);
+	struct cmc_data data = data_of(&csr);
+	send_data(m, &d.peer, &data, d.factory_key, &d.leaf, 403, &a);
+	expect_part(&a, 0, 1, CMC_FAILED, CMC_FAIL_POP_FAILED, CODE_LINKING_MISSING);
+	const struct linking_session own = {.exporter = d.peer.exporter};
+	linking_write(&own, &value);
+	csr_make(d.key, NULL, "dev1.example.com", buf_text(&value), &csr);
+	data = data_of(&csr);
+	struct peer other = d.peer;
+	other.exporter = span_text("exporter octets of the session B");
+	send_data(m, &other, &data, d.factory_key, &d.leaf, 403, &a);
+	expect_part(&a, 0, 1, CMC_FAILED, CMC_FAIL_POP_FAILED, CODE_LINKING_WRONG);
+	other.exporter = (struct span){0};
+	send_data(m, &other, &data, d.factory_key, &d.leaf, 403, &a);
+	expect_part(&a, 0, 1, CMC_FAILED, CMC_FAIL_POP_FAILED, CODE_LINKING_NONE);
+	send_data(m, &d.peer, &data, d.factory_key, &d.leaf, 200, &a);
+}
+
 #define CMC_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -679,6 +709,7 @@ int main(void)
 		CMC_TEST(what_is_no_message_is_refused_in_words),
 		CMC_TEST(our_own_faults_tell_no_detail),
 		CMC_TEST(a_held_request_is_pending_until_somebody_decides),
+		CMC_TEST(a_link_that_fails_is_pop_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

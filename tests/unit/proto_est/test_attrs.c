@@ -79,6 +79,30 @@ static void every_key_wish_comes_back(void **state)
 	}
 }
 
+static void expect_octets(const struct est_attrs *in, const char *base64)
+{
+	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
+	struct buf want OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
+	struct why why = {0};
+
+	write_ok(in, &der);
+	assert_int_equal(base64_parse(span_text(base64), &want, &why), OK);
+	assert_true(span_equal(buf_span(&der), buf_span(&want)));
+}
+
+/* RFC 9908 3.2: one extensionRequest with one Extensions; kind of key, and its curve or size */
+static void each_wish_has_its_own_octets(void **state)
+{
+	struct est_attrs curve = {.key = KEY_P384, .sans = span_of(names, sizeof(names)), .digital_signature = true,
+		.ekus = {.oids = {CLIENT_AUTH}, .n = 1}};
+	const struct est_attrs size = {.key = KEY_RSA3072};
+	(void)state;
+
+	expect_octets(&curve, "MGswSwYJKoZIhvcNAQkOMT4wPDAVBgNVHREEDjAMggpndy5leGFtcGxlMA4GA1UdDwEB/wQEAwIHgDATBgNVHSUE"
+			      "DDAKBggrBgEFBQcDAjASBgcqhkjOPQIBMQcGBSuBBAAiBggqhkjOPQQDAw==");
+	expect_octets(&size, "MB4wEQYJKoZIhvcNAQEBMQQCAgwABgkqhkiG9w0BAQs=");
+}
+
 /* RFC 7030 4.5.2: an empty SEQUENCE asks for nothing */
 static void nothing_asked_is_an_empty_sequence(void **state)
 {
@@ -359,6 +383,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_that_is_asked_comes_back),
 		cmocka_unit_test(every_key_wish_comes_back),
+		cmocka_unit_test(each_wish_has_its_own_octets),
 		cmocka_unit_test(nothing_asked_is_an_empty_sequence),
 		cmocka_unit_test(a_bare_challenge_oid_gives_no_value),
 		cmocka_unit_test(the_example_of_rfc_7030_is_read),

@@ -109,6 +109,43 @@ static void every_key_wish_comes_back(void **state)
 	}
 }
 
+/* Zeros of a dummy modulus */
+#define ZEROS_88 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+/* RFC 9908 3.4: v1; subject and key where they matter, names without value, a dummy key for a size alone */
+static void each_field_has_its_own_octets(void **state)
+{
+	const struct est_attrs bare = {.digital_signature = true};
+	const struct est_attrs sized = {.digital_signature = true, .key = KEY_RSA2048};
+	const struct est_attrs full = {.key = KEY_P384, .sans = span_of(names, sizeof(names)), .digital_signature = true,
+		.ekus = {.oids = {CLIENT_AUTH}, .n = 1},
+		.subject = {.parts = {{.type = OID_COMMON_NAME}, {.type = OU, .tag = DER_UTF8, .value = span_text("yard")}}, .n = 2}};
+	const struct {
+		const struct est_attrs *in;
+		const char *base64;
+	} rows[] = {
+		{&full, "MIGWMIGTBgsqhkiG9w0BCRACPTGBgzCBgAIBADAYMQcwBQYDVQQDMQ0wCwYDVQQLDAR5YXJkoBIwEAYHKoZIzj0C"
+			"AQYFK4EEACKhTTBLBgkqhkiG9w0BCQ4xPjA8MBUGA1UdEQQOMAyCCmd3LmV4YW1wbGUwDgYDVR0PAQH/BAQDAgeA"
+			"MBMGA1UdJQQMMAoGCCsGAQUFBwMC"},
+		{&bare, "MDkwNwYLKoZIhvcNAQkQAj0xKDAmAgEAoSEwHwYJKoZIhvcNAQkOMRIwEDAOBgNVHQ8BAf8EBAMCB4A="},
+		{&sized, "MIIBZTCCAWEGCyqGSIb3DQEJEAI9MYIBUDCCAUwCAQCgggEiMA0GCSqGSIb3DQEBAQUAA4IBDwAwggEKAoIBAQCA"
+			 ZEROS_88 ZEROS_88 ZEROS_88
+			 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABAgMBAAGhITAf"
+			 "BgkqhkiG9w0BCQ4xEjAQMA4GA1UdDwEB/wQEAwIHgA=="},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
+		struct buf want OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
+		struct why why = {0};
+		assert_int_equal(est_attrs_write(rows[i].in, EST_ATTRS_TEMPLATE, &der, &why), OK);
+		assert_int_equal(base64_parse(span_text(rows[i].base64), &want, &why), OK);
+		if (!span_equal(buf_span(&der), buf_span(&want)))
+			fail_msg("row %zu", i);
+	}
+}
+
 /* RFC 9908 4: "ignore all other elements", also where those are nonsense to us */
 static void the_template_wins_over_the_list(void **state)
 {
@@ -157,6 +194,31 @@ static enum err parse_fields(uint8_t version, struct span fields, struct buf *de
 	der_close(der, attribute);
 	der_close(der, list);
 	return est_attrs_parse(buf_span(der), out, why);
+}
+
+/* RFC 9908 3.2, 3.4: one element in the set */
+static void a_second_list_of_extensions_is_refused(void **state)
+{
+	static const struct span types[] = {OID_EXTENSION_REQUEST, OID_EXTENSION_REQUEST_TEMPLATE};
+	static const uint8_t list[] = {0x30, 9, 0x30, 7, 0x06, 2, 0x2a, 3, 0x04, 1, 'x'};
+	(void)state;
+
+	for (size_t i = 0; i < 6; i++) {
+		struct est_attrs out = {0};
+		struct buf fields OWNED_BUF = BUF(256);
+		struct buf der OWNED_BUF = BUF(512);
+		struct why why = {0};
+		size_t attributes = der_open(&fields, 0xa1);
+		size_t attribute = der_open(&fields, DER_SEQUENCE);
+		der_put_oid(&fields, types[i % 2]);
+		size_t values = der_open(&fields, DER_SET);
+		for (size_t k = 0; k < i / 2; k++)
+			buf_put(&fields, list, sizeof(list));
+		der_close(&fields, values);
+		der_close(&fields, attribute);
+		der_close(&fields, attributes);
+		assert_int_equal(parse_fields(0, buf_span(&fields), &der, &out, &why), i / 2 == 1 ? OK : ERR_SYNTAX);
+	}
 }
 
 static void put_extensions(struct buf *out, struct span type, size_t n, bool same)
@@ -250,9 +312,11 @@ int main(void)
 		cmocka_unit_test(the_example_of_rfc_9908_3_4_is_read),
 		cmocka_unit_test(each_form_comes_back),
 		cmocka_unit_test(every_key_wish_comes_back),
+		cmocka_unit_test(each_field_has_its_own_octets),
 		cmocka_unit_test(the_template_wins_over_the_list),
 		cmocka_unit_test(what_we_do_not_know_is_copied_or_left_open),
 		cmocka_unit_test(what_the_clause_forbids_is_refused),
+		cmocka_unit_test(a_second_list_of_extensions_is_refused),
 		cmocka_unit_test(sixteen_unknown_extensions_are_taken_and_seventeen_refused),
 		cmocka_unit_test(sixteen_subject_attributes_are_taken_and_seventeen_refused),
 	};

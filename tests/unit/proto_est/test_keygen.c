@@ -28,6 +28,31 @@ static void wishes_come_back_as_they_were(void **state)
 	}
 }
 
+static bool holds(const struct buf *all, struct span part)
+{
+	for (size_t i = 0; i + part.n <= all->n; i++) {
+		if (memcmp(all->p + i, part.p, part.n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* RFC 7030 4.4.1, RFC 8551 2.5.2: smimeCapabilities with the algorithms that the client takes */
+static void wishes_name_the_algorithms(void **state)
+{
+	const struct span wanted[] = {BYTES(CAPS_HEAD), BYTES("\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2a"),
+		BYTES("\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2d"), BYTES("\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x07")};
+
+	for (int asymmetric = 0; asymmetric < 2; asymmetric++) {
+		OWNED_BUF struct buf b = BUF(4096);
+		struct est_keygen in = {0};
+		*(asymmetric ? &in.asymmetric : &in.symmetric) = span_text("pump");
+		est_keygen_put(&b, &in);
+		for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+			assert_true(holds(&b, wanted[i]));
+	}
+}
+
 static void a_request_carries_them(void **state)
 {
 	OWNED_KEY struct key *key = NULL;
@@ -185,6 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wishes_come_back_as_they_were),
+		cmocka_unit_test(wishes_name_the_algorithms),
 		cmocka_unit_test(a_request_carries_them),
 		cmocka_unit_test(without_attributes_the_key_goes_plain),
 		cmocka_unit_test(the_first_capability_that_is_known_counts),
