@@ -86,6 +86,26 @@ static enum err take_psk(struct enrolee *e, struct why *why)
 	return copy(&e->run.anchors, &e->blobs[ENROLEE_ANCHORS], "anchors", why);
 }
 
+/* RFC 7030 3.3.3: the password authenticates both sides; the first anchors come by that session */
+static enum err take_srp(struct enrolee *e, struct why *why)
+{
+	const struct buf *password = &e->blobs[ENROLEE_SRP_PASSWORD];
+	const char *user = lib_text(e, ENROLEE_SRP_USER);
+	struct lib_run *run = &e->run;
+
+	if (e->blobs[ENROLEE_PSK].n || e->blobs[ENROLEE_CERTIFICATE].n || run->goal != ENROLEE_ENROL || e->numbers[ENROLEE_SERVER_KEY] > 1)
+		return WHY(why, AGENT_OPTION, "RFC 7030 3.3.3", "ENROLEE_SRP_USER: want ENROLEE_ENROL, without ENROLEE_PSK, ENROLEE_CERTIFICATE and ENROLEE_SERVER_KEY 2");
+	if (!text_copy(run->srp_user, sizeof(run->srp_user), span_text(user)))
+		return WHY(why, AGENT_OPTION, "RFC 5054 2.8.1", "ENROLEE_SRP_USER: want at most %d octets", FETCH_SRP_USER_MAX);
+	if (password->n == 0 || !text_copy(run->srp_password, sizeof(run->srp_password), buf_span(password)))
+		return WHY(why, AGENT_OPTION, "RFC 5054 2.3", "ENROLEE_SRP_PASSWORD: want 1 to %d octets without NUL, have %zu",
+			FETCH_SRP_PASSWORD_MAX, password->n);
+	run->by_psk = run->by_srp = true;
+	buf_put_text(&run->origin, "anchors.pem: explicit trust anchors (RFC 7030 3.6.1); they alone authenticate the MEF.\n"
+		"First of them: cacerts; a password authenticated the server (RFC 7030 3.3.3).\n");
+	return copy(&run->anchors, &e->blobs[ENROLEE_ANCHORS], "anchors", why);
+}
+
 /* A store without it leaves it empty; out must not be NULL. */
 static enum err read_if_any(struct enrolee *e, enum enrolee_item item, struct buf *out, struct why *why)
 {
@@ -130,6 +150,8 @@ static enum err take_credentials(struct enrolee *e, struct why *why)
 {
 	bool psk = e->blobs[ENROLEE_PSK].n != 0;
 
+	if (lib_text(e, ENROLEE_SRP_USER) && e->run.goal != ENROLEE_RENEW)
+		return take_srp(e, why);
 	switch (e->run.goal) {
 	case ENROLEE_RENEW:
 		return take_held(e, why);

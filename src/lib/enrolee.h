@@ -33,7 +33,7 @@ struct enrolee;
 
 /* What a run is to do, for enrolee_begin() and enrolee_run(). */
 enum enrolee_goal {
-	ENROLEE_ENROL = 1,    /* a first certificate by EST (RFC 7030 4.2.1), authenticated by ENROLEE_CERTIFICATE or a shared key */
+	ENROLEE_ENROL = 1,    /* a first certificate by EST (RFC 7030 4.2.1), authenticated by ENROLEE_CERTIFICATE, a shared key or a password */
 	ENROLEE_RENEW = 2,    /* another certificate with the names of the one in force (RFC 7030 4.2.2) */
 	ENROLEE_EXCHANGE = 3  /* the enrolment exchange: symmetric keys, and what the MEF instructs, such as a certificate */
 };
@@ -95,7 +95,8 @@ enum enrolee_text {
 	ENROLEE_PSK_IDENTITY = 5,/* identifier of ENROLEE_PSK: NAME@MEF-FQDN */
 	ENROLEE_TOKEN = 6,       /* Enrolment-Token of the service provider, for an exchange */
 	ENROLEE_SUBJECT = 7,     /* what the MEF's subject template leaves to the device, as "OU=plant 3, serialNumber=4711" */
-	ENROLEE_ROOT_SHA256 = 8  /* instead of ENROLEE_ANCHORS: 64 hexadecimal digits of the MEF's root, compared by a person (RFC 7030 4.1.1) */
+	ENROLEE_ROOT_SHA256 = 8, /* instead of ENROLEE_ANCHORS: 64 hexadecimal digits of the MEF's root, compared by a person (RFC 7030 4.1.1) */
+	ENROLEE_SRP_USER = 9     /* instead of ENROLEE_CERTIFICATE: user of ENROLEE_SRP_PASSWORD, to enrol by TLS-SRP (RFC 5054, RFC 7030 3.3.3) */
 };
 
 /* Octets. */
@@ -104,8 +105,10 @@ enum enrolee_blob {
 	ENROLEE_CERTIFICATE = 2, /* PEM: certificate to authenticate with, then its intermediates */
 	ENROLEE_KEY = 3,         /* PEM: its private key, unencrypted; not needed where the caller's transport holds it */
 	ENROLEE_PSK = 4,         /* pre-provisioned key Kpm, for an exchange; 16 to 64 octets */
-	ENROLEE_IMPLICIT_ANCHORS = 5 /* PEM, instead of ENROLEE_ANCHORS: they authenticate the server while the explicit ones are
+	ENROLEE_IMPLICIT_ANCHORS = 5, /* PEM, instead of ENROLEE_ANCHORS: they authenticate the server while the explicit ones are
 	                              * fetched, and count no more afterwards (RFC 7030 3.6.2) */
+	ENROLEE_SRP_PASSWORD = 6 /* 1 to 256 octets without NUL; from a file without the line's end. It authenticates both sides, on TLS 1.2; the
+	                          * anchors come by that session */
 };
 
 /* Numbers. */
@@ -243,9 +246,9 @@ int enrolee_feed_failure(struct enrolee *e, const char *text);
 /*** enrolee_transport: HTTPS calls by the caller's own means
  *
  * The callback performs one HTTPS exchange and fills the response. It must not follow redirects or use anchors other than those
- * of the request. It proves possession of the client's key or of the shared key, whichever the request names, and
+ * of the request. It proves possession of the client's key, of the shared key or of the password, whichever the request names, and
  * reports the certificates that the server showed; without them the answer counts for nothing, unless a shared
- * key authenticated both sides. The library judges them again before it believes the answer, but what was sent has been
+ * key or the password authenticated both sides. The library judges them again before it believes the answer, but what was sent has been
  * sent by then: a transport that does not check the server itself gives the request away.
  */
 
@@ -277,6 +280,8 @@ struct enrolee_request {
 	const char *export_labels[2];
 	size_t export_labels_n;
 	int bindings; /* 1: tell the channel bindings, where the transport can: enrolee_response_bindings() */
+	const char *srp_user;               /* NULL: not by password; else TLS-SRP, with groups of 2048 bits or more */
+	struct enrolee_octets srp_password;
 };
 
 /* What a transport returns. */

@@ -170,9 +170,13 @@ int enrolee_set_blob(struct enrolee *e, enum enrolee_blob what, const void *p, s
 
 static enum err read_option(enum enrolee_blob what, const char *path, struct buf *out, struct why *why)
 {
-	bool secret = what == ENROLEE_KEY || what == ENROLEE_PSK;
+	bool secret = what == ENROLEE_KEY || what == ENROLEE_PSK || what == ENROLEE_SRP_PASSWORD;
 
-	return secret ? file_read_secret(path, out, why) : file_read(path, out, why);
+	TRY(secret ? file_read_secret(path, out, why) : file_read(path, out, why));
+	/* an editor's, no part of a password */
+	while (what == ENROLEE_SRP_PASSWORD && out->n && (out->p[out->n - 1] == '\n' || out->p[out->n - 1] == '\r'))
+		out->n--;
+	return OK;
 }
 
 int enrolee_set_file(struct enrolee *e, enum enrolee_blob what, const char *path)

@@ -10,8 +10,8 @@
 enum {
 	LIB_TEXT_MAX = 4096,        /* with its NUL */
 	LIB_PEM_MAX = 512 * 1024,   /* as the command's */
-	LIB_TEXTS = ENROLEE_ROOT_SHA256 + 1,
-	LIB_BLOBS = ENROLEE_IMPLICIT_ANCHORS + 1,
+	LIB_TEXTS = ENROLEE_SRP_USER + 1,
+	LIB_BLOBS = ENROLEE_SRP_PASSWORD + 1,
 	LIB_NUMBERS = ENROLEE_CMC + 1,
 	LIB_ITEMS = ENROLEE_ITEM_REQUEST + 1,
 	LIB_ERROR_SIZE = 1024,
@@ -61,7 +61,10 @@ struct lib_run {
 	struct buf anchors, cert, own_key, mef;
 	char psk_identity[LIB_TEXT_MAX];
 	struct secret psk;
-	bool by_psk;
+	bool by_psk; /* as in agent_config: so with a password too */
+	char srp_user[FETCH_SRP_USER_MAX + 1];
+	char srp_password[FETCH_SRP_PASSWORD_MAX + 1];
+	bool by_srp;
 	struct agent_action est_action;
 	struct agent_x_action x_action;
 	struct enrolee_request request;

@@ -35,9 +35,11 @@ static struct enrolee_request *request(struct enrolee *e, enum call_method metho
 		.anchors = octets(buf_span(&run->anchors)),
 		.certificate = octets(buf_span(&run->cert)),
 		.key = octets(buf_span(&run->own_key)),
-		.psk_identity = run->by_psk ? run->psk_identity : NULL,
+		.psk_identity = run->by_psk && !run->by_srp ? run->psk_identity : NULL,
 		.psk = octets(secret_span(&run->psk)),
-		.tls12_only = e->numbers[ENROLEE_TLS12_ONLY] != 0,
+		.srp_user = run->by_srp ? run->srp_user : NULL,
+		.srp_password = octets(span_text(run->srp_password)),
+		.tls12_only = run->by_srp || e->numbers[ENROLEE_TLS12_ONLY] != 0,
 		.timeout_s = e->numbers[ENROLEE_TIMEOUT_S],
 	};
 	return &run->request;

@@ -138,6 +138,8 @@ static enum err open_fetch(struct enrolee *e, struct why *why)
 		.provisional = q->provisional,
 		.psk_identity = q->psk_identity,
 		.psk = e->run.psk,
+		.srp_user = q->srp_user,
+		.srp_password = span_of_octets(q->srp_password),
 		.cert_pem = span_of_octets(q->certificate),
 		.key_pem = span_of_octets(q->key),
 		.clock = e->clock,

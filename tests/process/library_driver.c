@@ -397,6 +397,36 @@ static int by_cmc(struct enrolee *e, char **argv)
 	return 0;
 }
 
+/* srp MEF USER PASSWORD-FILE DIR HOST:PORT: by password, then renewed by the certificate. */
+static int srp(struct enrolee *e, char **argv)
+{
+	struct enrolee_status s = {.size = sizeof(s)};
+	const char *user = argv[3];
+
+	WANT(enrolee_set_text(e, ENROLEE_MEF, argv[2]) == 0 && enrolee_set_text(e, ENROLEE_DIR, argv[5]) == 0);
+	WANT(enrolee_set_text(e, ENROLEE_CONNECT, argv[6]) == 0 && enrolee_set_text(e, ENROLEE_SRP_USER, user) == 0);
+	WANT(enrolee_run(e, ENROLEE_ENROL) == 1892); /* no password */
+	WANT(enrolee_set_blob(e, ENROLEE_SRP_PASSWORD, "a\0b", 3) == 0 && enrolee_run(e, ENROLEE_ENROL) == 1892);
+	WANT(enrolee_set_blob(e, ENROLEE_SRP_PASSWORD, "wrong password wrong", 20) == 0 && enrolee_run(e, ENROLEE_ENROL) == 1831);
+	WANT(enrolee_error_kind(e) == ENROLEE_FORBIDDEN && !strstr(enrolee_error_text(e), "wrong password wrong"));
+	WANT(enrolee_set_file(e, ENROLEE_SRP_PASSWORD, argv[4]) == 0 && enrolee_run(e, ENROLEE_EXCHANGE) == 1892);
+	WANT(enrolee_set_number(e, ENROLEE_SERVER_KEY, 2) == 0 && enrolee_run(e, ENROLEE_ENROL) == 1892);
+	WANT(enrolee_set_number(e, ENROLEE_SERVER_KEY, 0) == 0 && enrolee_set_number(e, ENROLEE_CMC, 1) == 0);
+	WANT(enrolee_run(e, ENROLEE_ENROL) == 1892 && enrolee_set_number(e, ENROLEE_CMC, 0) == 0);
+	WANT(enrolee_set_blob(e, ENROLEE_PSK, "0123456789abcdef", 16) == 0 && enrolee_run(e, ENROLEE_ENROL) == 1892);
+	WANT(enrolee_set_blob(e, ENROLEE_PSK, NULL, 0) == 0 && enrolee_begin(e, ENROLEE_ENROL) == 0);
+	const struct enrolee_request *q = enrolee_next(e)->request;
+	WANT(q && strcmp(q->srp_user, user) == 0 && q->srp_password.n > 11 && q->tls12_only && !q->psk_identity && q->psk.n == 0);
+	WANT(q->certificate.n == 0 && q->key.n == 0 && q->anchors.n == 0);
+	WANT(enrolee_run(e, ENROLEE_ENROL) == 0 && enrolee_status(e, &s) == 0 && s.state == ENROLEE_STATE_GOOD);
+	WANT(enrolee_begin(e, ENROLEE_RENEW) == 0);
+	q = enrolee_next(e)->request;
+	WANT(q && !q->srp_user && q->srp_password.n == 0 && q->certificate.n && q->anchors.n);
+	WANT(enrolee_run(e, ENROLEE_RENEW) == 0 && enrolee_status(e, &s) == 0);
+	printf("serial %s\n", s.serial);
+	return 0;
+}
+
 /* verify DIR DER HOST: a peer's certificate by the anchors that are held. */
 static int verify(struct enrolee *e, char **argv)
 {
@@ -423,7 +453,7 @@ int main(int argc, char **argv)
 		int words;
 		int (*run)(struct enrolee *e, char **argv);
 	} cases[] = {{"due", 2, due}, {"rules", 1, rules}, {"means", 7, means}, {"store", 5, store}, {"exchange", 5, exchange}, {"verify", 2, verify},
-		{"bootstrap", 9, bootstrap}, {"held", 6, held}, {"cmc", 6, by_cmc}, {"enrols", 8, enrols}};
+		{"bootstrap", 9, bootstrap}, {"held", 6, held}, {"cmc", 6, by_cmc}, {"enrols", 8, enrols}, {"srp", 5, srp}};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (strcmp(argv[1], cases[i].name) != 0 || argc < 2 + cases[i].words)

@@ -1,6 +1,7 @@
 #include "adapt/sys/fetch.h"
 
 #include "adapt/sys/fetch_psk.h"
+#include "adapt/sys/fetch_srp.h"
 
 #include "base/mem.h"
 #include "base/text.h"
@@ -18,6 +19,7 @@ struct fetch {
 	struct anchors *anchors;
 	struct fetch_server server;
 	struct fetch_psk psk;
+	struct fetch_srp srp;
 	/* of the call under way */
 	const struct fetch_ask *ask;
 	struct fetch_reply *reply;
@@ -47,14 +49,16 @@ static CURLcode arm(CURL *curl, void *ssl_ctx, void *arg)
 
 	if (f->server.psk)
 		return fetch_psk_arm(ssl_ctx, &f->server, &f->why) == OK ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK;
+	if (f->server.srp)
+		return fetch_srp_arm(ssl_ctx, &f->server, &f->why) == OK ? CURLE_OK : CURLE_ABORTED_BY_CALLBACK;
 	fetch_server_arm(ssl_ctx, &f->server);
 	return CURLE_OK;
 }
 
-/* With a shared key there is no certificate to check, and our callback refuses any (fetch_psk.c). */
+/* With a shared key or password there is no certificate to check, and our callback refuses any. */
 static void set_peer_check(struct fetch *f)
 {
-	bool certificates = !f->server.psk;
+	bool certificates = !f->server.psk && !f->server.srp;
 	bool named = certificates && !f->server.provisional;
 
 	curl_easy_setopt(f->curl, CURLOPT_SSL_VERIFYPEER, certificates ? 1L : 0L);
@@ -65,9 +69,10 @@ static void set_peer_check(struct fetch *f)
 static enum err set_tls(struct fetch *f, const struct fetch_config *config, struct why *why)
 {
 	CURL *curl = f->curl;
+	bool tls12_only = config->tls12_only || f->server.srp; /* RFC 8446 has no SRP */
 
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION,
-		(long)CURL_SSLVERSION_TLSv1_2 | (config->tls12_only ? (long)CURL_SSLVERSION_MAX_TLSv1_2 : 0L));
+		(long)CURL_SSLVERSION_TLSv1_2 | (tls12_only ? (long)CURL_SSLVERSION_MAX_TLSv1_2 : 0L));
 	set_peer_check(f);
 	/* A resumed session would show no chain. */
 	curl_easy_setopt(curl, CURLOPT_SSL_SESSIONID_CACHE, 0L);
@@ -159,6 +164,25 @@ static enum err set_psk(struct fetch *f, const struct fetch_config *config, stru
 	return OK;
 }
 
+static enum err set_srp(struct fetch *f, const struct fetch_config *config, struct why *why)
+{
+	if (config->psk_identity || config->cert_pem.n || config->key_pem.n)
+		return WHY(why, BUG, "RFC 5054 2.7", "a password stands alone");
+	TRY(fetch_srp_take(&f->srp, config->srp_user, config->srp_password, why));
+	f->server.srp = &f->srp;
+	return OK;
+}
+
+/* One way in which server and device know each other. */
+static enum err set_credential(struct fetch *f, const struct fetch_config *config, struct why *why)
+{
+	if (config->srp_user)
+		return set_srp(f, config, why);
+	if (config->psk_identity)
+		return set_psk(f, config, why);
+	return config->provisional ? OK : anchors_parse_pem(config->anchors_pem, &f->anchors, why);
+}
+
 static enum err set_up(struct fetch *f, const struct fetch_config *config, struct why *why)
 {
 	/* Answers hold keys, and libcurl overwrites nothing that it frees. */
@@ -167,12 +191,9 @@ static enum err set_up(struct fetch *f, const struct fetch_config *config, struc
 		return WHY(why, NOMEM, "", "HTTPS client");
 	f->server = (struct fetch_server){.clock = config->clock, .der = BUF(CERTS_DER_MAX)};
 	f->server.provisional = config->provisional;
-	if (config->provisional && (config->psk_identity || config->cert_pem.n || config->key_pem.n))
+	if (config->provisional && (config->psk_identity || config->srp_user || config->cert_pem.n || config->key_pem.n))
 		return WHY(why, BUG, "", "a provisional connection shows no credential");
-	if (config->psk_identity)
-		TRY(set_psk(f, config, why));
-	else if (!config->provisional)
-		TRY(anchors_parse_pem(config->anchors_pem, &f->anchors, why));
+	TRY(set_credential(f, config, why));
 	f->server.anchors = f->anchors;
 	TRY(set_tls(f, config, why));
 	set_http(f, config);
@@ -200,6 +221,7 @@ void fetch_free(struct fetch *f)
 	anchors_free(f->anchors);
 	buf_fini(&f->server.der);
 	secret_wipe(&f->psk.key);
+	fetch_srp_wipe(&f->srp);
 	mem_free(f);
 }
 
@@ -314,6 +336,8 @@ static enum err explain(struct fetch *f, const char *url, CURLcode code, const s
 	/* RFC 6066 3: a server under another name ends the handshake before it shows a certificate */
 	if (strstr(f->error, "unrecognized name"))
 		return WHY(why, AGENT_SERVER, "RFC 6066 3", "%s: the server does not serve this name", f->server.host);
+	if (f->server.srp && code == CURLE_SSL_CONNECT_ERROR)
+		TRY(fetch_srp_explain(&f->server, f->error, why));
 	if (reply->body.bad)
 		return WHY(why, AGENT_REPLY, "", "%s: body: want at most %d octets, have more", url, FETCH_BODY_MAX);
 	if (is_refusal(f, code))

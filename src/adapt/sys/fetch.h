@@ -1,9 +1,9 @@
 #pragma once
 /*
- * HTTPS calls of the device by libcurl: explicit anchors only, client certificate or shared key, one connection
+ * HTTPS calls of the device by libcurl: explicit anchors only, client certificate, shared key or password, one connection
  * kept for all calls of a run, redirects told and not followed, no proxies, bounded replies. Blocking. The server's certificate is
  * judged in the handshake, before anything is sent, by the same path validation as everywhere else. With a
- * shared key no certificate counts: the server must hold the key.
+ * shared key or a password no certificate counts: the server must hold the key, or the password's verifier.
  */
 #include "base/buf.h"
 #include "base/secret.h"
@@ -15,6 +15,8 @@ enum {
 	FETCH_CERTS_MAX = CHAIN_MAX + 1,
 	FETCH_BODY_MAX = 1024 * 1024,
 	FETCH_IDENTITY_SIZE = 257, /* OpenSSL's PSK_MAX_IDENTITY_LEN, and a NUL */
+	FETCH_SRP_USER_MAX = 255,  /* RFC 5054 2.8.1 */
+	FETCH_SRP_PASSWORD_MAX = 256, /* SRP_PASSWORD_MAX of the MEF */
 	FETCH_EXPORT_SIZE = 48,    /* TS-0003 10.3.1 */
 	FETCH_EXPORTS_MAX = 2,
 	FETCH_BINDING_MAX = 64,    /* RFC 5929: a Finished message; RFC 9266: 32 octets */
@@ -22,14 +24,16 @@ enum {
 };
 
 struct fetch_config {
-	struct span anchors_pem; /* may be empty with a psk, or when provisional */
+	struct span anchors_pem; /* may be empty with a psk, an srp_user, or when provisional */
 	/*
-	 * RFC 7030 4.1.1: nobody authenticates the server; a person judges what it says. Without client certificate and psk
-	 * only, so that nothing is told to whoever it is.
+	 * RFC 7030 4.1.1: nobody authenticates the server; a person judges what it says. Without client certificate, psk and
+	 * password only, so that nothing is told to whoever it is.
 	 */
 	bool provisional;
 	const char *psk_identity; /* NULL: by certificates */
 	struct secret psk;       /* 1 to SECRET_MAX octets; wiped by the caller */
+	const char *srp_user;    /* RFC 7030 3.3.3: TLS-SRP, so TLS 1.2; without client certificate and psk. NULL: none */
+	struct span srp_password; /* 1 to FETCH_SRP_PASSWORD_MAX octets without NUL; wiped by the caller */
 	struct span cert_pem; /* client certificate, then intermediates; empty: none */
 	struct span key_pem;  /* its key, unencrypted; wiped by the caller */
 	struct clock clock;
@@ -78,7 +82,7 @@ void fetch_cleanup(struct fetch **f);
 #define OWNED_FETCH __attribute__((cleanup(fetch_cleanup)))
 /*
  * Any status is OK. AGENT_SERVER, AGENT_PSK_SERVER (ERR_FORBIDDEN): the server's chain, name or key; AGENT_CLIENT,
- * AGENT_PSK (ERR_FORBIDDEN): the server ended the handshake; AGENT_REPLY (ERR_SYNTAX): body too large; AGENT_EMS
+ * AGENT_PSK (ERR_FORBIDDEN), AGENT_SRP, AGENT_SRP_SERVER likewise by password: the server ended the handshake; AGENT_REPLY (ERR_SYNTAX): body too large; AGENT_EMS
  * (ERR_UNSUPPORTED): nothing may be exported from this session; AGENT_CONNECT (ERR_SYSTEM): the rest.
  */
 MUST_CHECK enum err fetch_send(struct fetch *f, const struct fetch_ask *ask, struct fetch_reply *out, struct why *why);

@@ -5,9 +5,11 @@
 enum { FETCH_HOST_SIZE = 256 };
 
 struct fetch_psk;
+struct fetch_srp;
 
 struct fetch_server {
 	const struct fetch_psk *psk; /* NULL: by certificates; borrowed */
+	const struct fetch_srp *srp; /* likewise, by user and password */
 	bool provisional;        /* any server will do */
 	struct anchors *anchors; /* borrowed */
 	struct clock clock;

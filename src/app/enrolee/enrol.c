@@ -4,6 +4,7 @@
 #include "adapt/sys/generation.h"
 #include "app/enrolee/bootstrap.h"
 #include "app/enrolee/exchange.h"
+#include "app/enrolee/srp.h"
 #include "base/text.h"
 
 /* RFC 7030 4.4: to have it encrypted is to have it made */
@@ -169,6 +170,10 @@ static enum err run_enrol(struct cli *cli, struct why *why)
 {
 	bool by_key = cli_flag(cli, "psk") || cli_flag(cli, "again");
 
+	if (cli_flag(cli, "srp-user") || cli_flag(cli, "srp-password")) {
+		TRY(srp_check_options(cli, why));
+		return srp_enrol(cli, why);
+	}
 	if (cli_flag(cli, "psk") && cli_flag(cli, "again"))
 		return WHY(why, CLI_USAGE, "", "want either --psk or --again");
 	if (by_key && (cli_flag(cli, "cert") || cli_flag(cli, "key")))
@@ -189,6 +194,8 @@ static const struct cli_option enrol_options[] = {
 	{"root-fingerprint", "SHA256", "Instead: fetch the anchors from anybody and take the root that has this SHA-256, as `openmef init` printed it."},
 	{"psk", "FILE", "Pre-provisioned key Kpm instead of a certificate: hexadecimal digits, or KPMID:DIGITS; - is standard input."},
 	{"psk-id", "KPMID", "Its identifier, NAME@MEF-FQDN, where the file holds none."},
+	{"srp-user", "USER", "Instead of a certificate: the user that the MEF's operator gave this device (TLS-SRP, RFC 5054; TLS 1.2)."},
+	{"srp-password", "FILE", "Its password, one line, in a file readable by the owner only; - is standard input."},
 	{"exchange", NULL, "Run the enrolment exchange with a certificate too: symmetric keys, MAFs, authorised pairs."},
 	{"again", NULL, "Run it again, authenticated by the re-authentication key Kre of the last one."},
 	{"token-file", "FILE", "Enrolment-Token that the M2M service provider handed out; - is standard input."},
@@ -210,5 +217,5 @@ static const struct cli_option enrol_options[] = {
 };
 
 const struct command command_enrol = {"enrol", "", 0, 0, "Get certificate and keys from a MEF.",
-	"With --cert: fetches trust anchors and CSR attributes, makes a key, asks for a certificate (EST), checks all of it, and installs it by one rename. Run again after a failure it goes on with the same key. With --psk, --exchange or --again: the enrolment exchange, which derives the Enrolment Key from the TLS session and does what the MEF then instructs: certificate, MAFs, authorised pairs.",
+	"With --cert: fetches trust anchors and CSR attributes, makes a key, asks for a certificate (EST), checks all of it, and installs it by one rename. Run again after a failure it goes on with the same key. With --srp-user: the same, where a password that neither side sends authenticates both; renewals go by the certificate. With --psk, --exchange or --again: the enrolment exchange, which derives the Enrolment Key from the TLS session and does what the MEF then instructs: certificate, MAFs, authorised pairs.",
 	enrol_options, run_enrol};

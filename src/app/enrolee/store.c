@@ -219,6 +219,14 @@ enum err store_read_line(const char *path, const char *what, struct buf *out, st
 	return OK;
 }
 
+enum err store_read_password(const char *path, struct buf *out, struct why *why)
+{
+	TRY(read_input(path, out, why));
+	while (out->n && (out->p[out->n - 1] == '\n' || out->p[out->n - 1] == '\r'))
+		out->n--;
+	return OK;
+}
+
 enum err store_read_key(const char *path, size_t min, size_t max, char identity_out[M2M_KEYID_SIZE], struct secret *out,
 	struct why *why)
 {

@@ -35,6 +35,8 @@ MUST_CHECK enum err store_shared_each(const char *dir, const char *folder, int64
  */
 MUST_CHECK enum err store_read_key(const char *path, size_t min, size_t max, char identity_out[M2M_KEYID_SIZE],
 	struct secret *out, struct why *why);
+/* As it stands in the file or comes on standard input ("-"), without the line's end: an editor's, no part of a password. */
+MUST_CHECK enum err store_read_password(const char *path, struct buf *out, struct why *why);
 /* "HEX\n", mode 0600. */
 MUST_CHECK enum err store_write_key(const char *path, const struct secret *key, struct why *why);
 /* One line of a file or of standard input ("-"), without its end. ERR_SYNTAX when empty. */
