@@ -26,22 +26,40 @@ bool cert_set_has_key_of(const struct cert_set *set, struct span der)
 	return false;
 }
 
+/*
+ * RFC 4210 4.4: certificates between roots are self-issued, as a root keeps its name. No other may vouch for a root: an
+ * issuing CA's key lies on a machine in the network, and its path length does not count the last certificate of a path.
+ */
+static enum err take_bridges(const struct agent *a, struct cert_set *out, struct why *why)
+{
+	for (size_t i = 0; i < a->inner.n; i++) {
+		struct cert c = {0};
+		bool same = false;
+		TRY(cert_parse(a->inner.ders[i], &c, why));
+		TRY(name_equal(c.subject, c.issuer, &same, why));
+		if (same)
+			TRY(cert_set_add(out, a->inner.ders[i], why));
+	}
+	return OK;
+}
+
 /* RFC 4210 4.4: NewWithOld, a certificate of that root's name and key which leads to an anchor that the device holds. */
-static enum err vouched(const struct agent *a, const struct anchors *held, struct span root, bool *out, struct why *why)
+static enum err vouched(const struct agent *a, const struct anchors *held, const struct cert_set *bridges, struct span root,
+	bool *out, struct why *why)
 {
 	int64_t now_s = clock_unix_s(&a->config.clock);
 
 	*out = cert_set_has_key_of(&a->held, root);
-	for (size_t i = 0; !*out && i < a->inner.n; i++) {
+	for (size_t i = 0; !*out && i < bridges->n; i++) {
 		struct span path[CHAIN_MAX];
 		struct why ignored = {0};
 		uint8_t anchor[32];
 		bool same = false;
-		TRY(same_anchor(a->inner.ders[i], root, &same, why));
+		TRY(same_anchor(bridges->ders[i], root, &same, why));
 		if (!same)
 			continue;
-		size_t n = run_gather_path(a->inner.ders[i], &a->inner, path);
-		*out = chain_check(held, a->inner.ders[i], path, n, CHAIN_ANY, now_s, anchor, &ignored) == OK;
+		size_t n = run_gather_path(bridges->ders[i], bridges, path);
+		*out = chain_check(held, bridges->ders[i], path, n, CHAIN_ANY, now_s, anchor, &ignored) == OK;
 	}
 	return OK;
 }
@@ -54,16 +72,17 @@ static enum err vouched(const struct agent *a, const struct anchors *held, struc
 enum err run_adopt(struct agent *a, struct why *why)
 {
 	OWNED_ANCHORS struct anchors *held = NULL;
-	struct cert_set roots = a->anchors;
+	struct cert_set roots = a->anchors, bridges = {0};
 
 	a->strangers = 0;
 	if (a->config.goal == AGENT_ENROL || a->held.n == 0)
 		return OK;
 	TRY(run_make_anchors(&a->held, &held, why));
+	TRY(take_bridges(a, &bridges, why));
 	a->anchors.n = 0;
 	for (size_t i = 0; i < roots.n; i++) {
 		bool good = false;
-		TRY(vouched(a, held, roots.ders[i], &good, why));
+		TRY(vouched(a, held, &bridges, roots.ders[i], &good, why));
 		if (good)
 			TRY(cert_set_add(&a->anchors, roots.ders[i], why));
 		else

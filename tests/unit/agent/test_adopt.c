@@ -183,6 +183,37 @@ static void a_root_without_a_word_of_a_held_one_is_not_adopted(void **state)
 	lab_failed(lab, CODE_AGENT_ROOT, "have 1 without");
 }
 
+/*
+ * RFC 4210 4.4: NewWithOld is the old root's own word. The issuing CA's key lies on a machine in the network, and no path length
+ * keeps it from signing a last certificate that calls itself a root.
+ */
+static void an_issuing_ca_plants_no_root(void **state)
+{
+	struct lab *lab = *state;
+
+	for (int i = 0; i < 3; i++) {
+		struct made twin OWNED_MADE = {0}, evil OWNED_MADE = {0}, word OWNED_MADE = {0};
+		struct cert_plan plan;
+		const char *name = i == 1 ? "MEF Issuing CA" : "MEF Root"; /* in the root's name, and in its own */
+		made_ca(&evil, KEY_P256, name, NULL);
+		plan = made_plan(&word, KEY_P256, name);
+		plan.spki = buf_span(&evil.spki);
+		plan.is_ca = true;
+		plan.path_len = 1;
+		plan.key_usage = KU_KEY_CERT_SIGN | KU_CRL_SIGN;
+		made_sign(&word, &plan, &lab->inner);
+		/* its own key beside, as if it were a root too */
+		made_ca(&twin, KEY_P256, "MEF Issuing CA", NULL);
+		renewing(lab, &lab->root);
+		const struct span certs[] = {buf_span(&lab->inner.der), buf_span(&lab->root.der), buf_span(&evil.der), buf_span(&word.der),
+			buf_span(&twin.der)};
+		feed_cacerts(lab, &lab->inner, &word, certs, i == 2 ? 5 : 4);
+		struct agent_action action = renewed_by(lab, &lab->inner);
+		const struct made *old[] = {&lab->root};
+		expect_anchors(&action, old, 1);
+	}
+}
+
 static void an_expired_new_with_old_vouches_for_nobody(void **state)
 {
 	struct lab *lab = *state;
@@ -280,6 +311,7 @@ int main(void)
 		LAB(the_old_root_goes_when_cacerts_has_it_no_more),
 		LAB(a_device_with_the_new_root_takes_the_old_server),
 		LAB(a_root_without_a_word_of_a_held_one_is_not_adopted),
+		LAB(an_issuing_ca_plants_no_root),
 		LAB(an_expired_new_with_old_vouches_for_nobody),
 		LAB(a_root_signed_anew_with_its_key_is_the_same),
 		LAB(a_fingerprint_takes_that_root_alone),
