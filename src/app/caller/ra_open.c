@@ -27,9 +27,9 @@ static enum err open_key(const struct conf *conf, const struct conf_issuer *issu
 	OWNED_SECRET struct secret master = {0};
 	OWNED_SECRET struct secret pass = {0};
 	OWNED_KEY struct key *key = NULL;
-	char label[ISSUER_NAME_MAX + 8];
+	char label[CONF_ISSUER_LABEL_SIZE];
 
-	snprintf(label, sizeof(label), "issuer-%s", issuer->name);
+	conf_issuer_key_label(issuer, label);
 	TRY(master_load(conf->master_key, &master, why));
 	TRY(key_file_passphrase(&master, label, &pass, why));
 	TRY(file_read_secret(issuer->key, &pem, why));

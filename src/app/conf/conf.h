@@ -50,7 +50,7 @@ struct conf_issuer {
 	char connect[256]; /* HOST:PORT instead of the URI's, or "" */
 	char anchors[CONF_PATH_MAX]; /* for its server certificate */
 	char cert[CONF_PATH_MAX];    /* with id-kp-cmcRA, then its chain */
-	char key[CONF_PATH_MAX];     /* encrypted PKCS#8 */
+	char key[CONF_PATH_MAX];     /* PKCS#8, plain or encrypted under conf_issuer_key_label */
 	/* command: reads a CSR (PEM) from stdin and writes a certificate (PEM) to stdout */
 	char command[CONF_PATH_MAX]; /* absolute path and arguments, parted by blanks */
 	int64_t timeout_s;           /* of one order, retries and all */
@@ -154,6 +154,9 @@ MUST_CHECK enum err conf_edit(struct span text, const struct conf_edit *edits, s
 void conf_defaults(struct conf *out);
 void conf_defaults_maf(struct conf *out);
 const struct conf_issuer *conf_issuer_find(const struct conf *c, const char *name); /* NULL: none */
+enum { CONF_ISSUER_LABEL_SIZE = ISSUER_NAME_MAX + 8 };
+/* "issuer-NAME": of key_file_passphrase, for an encrypted key file. */
+void conf_issuer_key_label(const struct conf_issuer *issuer, char out[CONF_ISSUER_LABEL_SIZE]);
 const char *conf_pair_find(const struct conf_pairs *pairs, const char *name); /* its value; NULL: none */
 /* Both files of the message key are there. */
 bool conf_has_message(const struct conf *c);

@@ -178,6 +178,11 @@ static enum err check_profiles(const char *path, const struct conf *c, struct wh
 	return OK;
 }
 
+void conf_issuer_key_label(const struct conf_issuer *issuer, char out[CONF_ISSUER_LABEL_SIZE])
+{
+	snprintf(out, CONF_ISSUER_LABEL_SIZE, "issuer-%s", issuer->name);
+}
+
 const struct conf_issuer *conf_issuer_find(const struct conf *c, const char *name)
 {
 	for (size_t i = 0; i < c->issuers.n; i++) {

@@ -154,7 +154,7 @@ const struct conf_key conf_schema[] = {
 	ISSUER("connect", text, connect, 0, 255, "", "est: HOST:PORT to connect to instead of the URI's; its certificate is checked all the same."),
 	ISSUER("anchors", text, anchors, 0, CONF_PATH_MAX - 1, "", "est: trust anchors for its server certificate, PEM; never the system's."),
 	ISSUER("cert", text, cert, 0, CONF_PATH_MAX - 1, "", "est: this MEF's client certificate there, with id-kp-cmcRA, then its chain, PEM."),
-	ISSUER("key", text, key, 0, CONF_PATH_MAX - 1, "", "est: its private key, PEM, readable by its owner alone."),
+	ISSUER("key", text, key, 0, CONF_PATH_MAX - 1, "", "est: its private key, PEM, readable by its owner alone (mode 0600). Plain, or encrypted as `openmef issuer seal NAME` leaves it."),
 	ISSUER("command", text, command, 0, CONF_PATH_MAX - 1, "",
 		"command: absolute path and arguments, parted by blanks, no shell; reads a CSR (PEM) from stdin, writes a certificate (PEM) to stdout. "
 		"Exit status 0: that is it; 3: wait, stdout may hold the seconds; else refused, the first lines of stderr go to the log."),

@@ -35,6 +35,7 @@ const struct command *const commands[] = {
 	&command_ca_tls,
 	&command_ca_message,
 	&command_ca_rollover,
+	&command_issuer_seal,
 	&command_maf_new,
 	&command_maf_renew,
 	&command_audit_list,

@@ -13,6 +13,7 @@ extern const struct command command_token_add, command_token_list, command_token
 extern const struct command command_request_list, command_request_show, command_request_approve, command_request_deny;
 extern const struct command command_cert_list, command_cert_show, command_cert_revoke;
 extern const struct command command_ca_show, command_ca_crl, command_ca_tls, command_ca_message, command_ca_rollover;
+extern const struct command command_issuer_seal;
 extern const struct command command_audit_list, command_audit_verify;
 extern const struct command command_maf_new, command_maf_renew;
 extern const struct command command_explain, command_help_conf, command_manual;

@@ -27,7 +27,7 @@ void status_report_cert(struct report *r, const struct status_cert *c)
 	struct cert cert = {0};
 	struct why why = {0};
 	char until[DATE_TEXT_SIZE];
-	char command[COMMAND_MAX] = "make a new hierarchy with openmef init";
+	char command[COMMAND_MAX] = "";
 
 	if (file_read(c->path, &pem, &why) != OK || cert_first_pem(buf_span(&pem), &der, &why) != OK
 		|| cert_parse(buf_span(&der), &cert, &why) != OK) {
@@ -38,6 +38,8 @@ void status_report_cert(struct report *r, const struct status_cert *c)
 	}
 	if (c->words)
 		cli_command(r->cli, c->words, command, sizeof(command));
+	else
+		snprintf(command, sizeof(command), "%s", c->advice ? c->advice : "make a new hierarchy with openmef init");
 	date_text(cert.not_after_s, until);
 	json_put_date(r->j, c->key, cert.not_after_s);
 	bool expired = cert.not_after_s < r->now_s;
@@ -178,13 +180,26 @@ static enum err judge(const struct report *r, const struct conf *conf, int pid, 
 	return r->first[0] ? WHY(why, STATUS_FINDING, "", "%s", r->first) : OK;
 }
 
+/* By what an upstream CA knows this MEF. */
+static void report_issuer(struct report *r, const struct conf_issuer *issuer)
+{
+	char title[ISSUER_NAME_MAX + 16], key[ISSUER_NAME_MAX + 32];
+	const struct status_cert cert = {title, key, issuer->cert, NULL, "have the upstream CA renew it, then reload"};
+
+	if (issuer->kind != ISSUER_EST)
+		return;
+	snprintf(title, sizeof(title), "issuer %s", issuer->name);
+	snprintf(key, sizeof(key), "issuer_%s_not_after", issuer->name);
+	status_report_cert(r, &cert);
+}
+
 static enum err report_mef(struct report *r, struct store *store, const struct conf *conf, struct why *why)
 {
 	const struct status_cert certs[] = {
-		{"root CA", "root_ca_not_after", conf->ca_chain, NULL},
-		{"issuing CA", "issuing_ca_not_after", conf->ca_cert, NULL},
-		{"server TLS", "server_tls_not_after", conf->tls_cert, "ca tls"},
-		{"message key", "message_not_after", conf_has_message(conf) ? conf->message_cert : "", "ca message"},
+		{"root CA", "root_ca_not_after", conf->ca_chain, NULL, NULL},
+		{"issuing CA", "issuing_ca_not_after", conf->ca_cert, NULL, NULL},
+		{"server TLS", "server_tls_not_after", conf->tls_cert, "ca tls", NULL},
+		{"message key", "message_not_after", conf_has_message(conf) ? conf->message_cert : "", "ca message", NULL},
 	};
 	const struct status_anchors devices = {
 		"device anchors", "device_anchors", conf->device_anchors, "none: append the device makers' CAs to "};
@@ -196,6 +211,8 @@ static enum err report_mef(struct report *r, struct store *store, const struct c
 		if (certs[i].path[0])
 			status_report_cert(r, &certs[i]);
 	}
+	for (size_t i = 0; i < conf->issuers.n; i++)
+		report_issuer(r, &conf->issuers.items[i]);
 	TRY(report_crls(r, store, conf, why));
 	status_report_anchors(r, &devices);
 	return OK;

@@ -18,7 +18,8 @@ void status_find(struct report *r, const char *title, const char *text);
 struct status_cert {
 	const char *title, *key; /* for people, for JSON */
 	const char *path;
-	const char *words;       /* the command that renews it; NULL: openmef init */
+	const char *words;       /* the command that renews it; NULL: none does */
+	const char *advice;      /* without one; NULL: openmef init */
 };
 void status_report_cert(struct report *r, const struct status_cert *c);
 /* Certificates of a file of trust anchors; none_text: what is told where there are none. */

@@ -146,7 +146,7 @@ static void report_caller(struct report *r, int parent)
 
 enum err status_report_maf(struct report *r, struct store *store, const struct conf *conf, int pid, struct why *why)
 {
-	const struct status_cert cert = {"certificate", "tls_not_after", conf->tls_cert, "maf renew --mef-dir MEF-DIR"};
+	const struct status_cert cert = {"certificate", "tls_not_after", conf->tls_cert, "maf renew --mef-dir MEF-DIR", NULL};
 	const struct status_anchors clients = {"client anchors", "client_anchors", conf->ca_cert, "none: clients come by key only; see "};
 	const struct status_anchors mefs = {"MEF anchors", "mef_anchors", conf->mef_anchors, NULL};
 

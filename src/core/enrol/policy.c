@@ -3,6 +3,8 @@
 #include "base/buf.h"
 #include "base/text.h"
 
+#include <stdio.h>
+
 enum { CN_MAX = 64 /* RFC 5280 appendix A ub-common-name */, SHOWN_MAX = 110 };
 
 static bool is_dns_type(enum entity_type t)
@@ -172,7 +174,7 @@ static enum err begin_order(const struct client *client, const struct est_label 
 	if (!text_copy(out->profile, sizeof(out->profile), span_text(profile)))
 		return WHY(why, ENROLEE_LABEL, "", "profile: want less than %d characters, have '%s'", ISSUER_PROFILE_MAX,
 			profile);
-	memcpy(out->issuer, label->issuer, sizeof(out->issuer));
+	snprintf(out->issuer, sizeof(out->issuer), "%s", label->issuer);
 	return OK;
 }
 

@@ -60,8 +60,9 @@ void srp_decoy_make(const struct srp_decoy *d, struct span user, struct srp_reco
 	const struct span whose[] = {span_of(d->key, sizeof(d->key)), user};
 
 	digest_sha256_parts(whose, 2, key);
-	for (uint8_t i = 0; i <= SRP_VERIFIER_SIZE / SHA256_SIZE; i++) {
-		const struct span parts[] = {span_of(d->key, sizeof(d->key)), span_of(key, sizeof(key)), span_of(&i, 1)};
+	for (size_t i = 0; i <= SRP_VERIFIER_SIZE / SHA256_SIZE; i++) {
+		const uint8_t number = (uint8_t)i;
+		const struct span parts[] = {span_of(d->key, sizeof(d->key)), span_of(key, sizeof(key)), span_of(&number, 1)};
 		digest_sha256_parts(parts, 3, block);
 		if (i == 0)
 			memcpy(out->salt, block, SRP_SALT_SIZE);
