@@ -7,6 +7,14 @@
 _Static_assert((int)ATTRS_LEGACY == (int)EST_ATTRS_LIST && (int)ATTRS_TEMPLATE == (int)EST_ATTRS_TEMPLATE
 	&& (int)ATTRS_BOTH == (int)EST_ATTRS_BOTH, "the label says the form");
 
+/* RFC 7030 4.5.2: a kind of key that is demanded is said, also where the label has no wish */
+static enum key_spec key_of(const struct attrs_asked *asked, const struct client *client)
+{
+	bool own = client && client->enrolee.profile && client->enrolee.profile[0];
+
+	return asked->key != KEY_NONE || own ? asked->key : asked->label->only_key;
+}
+
 /* client NULL: what the label asks of everybody, without challenge and identity. */
 static enum err write_attrs(const struct est_turn *e, const struct client *client, struct arena *arena,
 	struct buf *der_out, struct why *why)
@@ -21,7 +29,7 @@ static enum err write_attrs(const struct est_turn *e, const struct client *clien
 
 	TRY(asked_find(e->turn->env->enrol.store, label, client ? client->enrolee.id : NULL, arena, &asked, why));
 	/* TS-0003 10.1.1.1: keyUsage holds at least digitalSignature */
-	struct est_attrs attrs = {.key = asked.key, .digital_signature = true, .ekus = asked.ekus,
+	struct est_attrs attrs = {.key = key_of(&asked, client), .digital_signature = true, .ekus = asked.ekus,
 		.subject = asked.subject, .asks_challenge = link && !challenged, .asks_linking = link && challenged};
 	if (client) {
 		/* TS-0003 8.3.6.2: a challengePassword and the identity that the MEF associates with the client */

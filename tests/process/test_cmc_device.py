@@ -20,8 +20,15 @@ bind_tls = yes
 fullcmc = yes
 ask_key = P-256
 
+[profile wide]
+validity = 30d
+key_usage = digitalSignature
+ekus = clientAuth
+keys = P-256, P-384
+sans = dns, uri
+
 [label free]
-profile = device
+profile = wide
 challenge = accepted
 fullcmc = yes
 """

@@ -162,5 +162,7 @@ const char *conf_pair_find(const struct conf_pairs *pairs, const char *name); /*
 bool conf_has_message(const struct conf *c);
 /* A label that needs the message key has it: asked at start, for conf_parse looks at no other file. ERR_SYNTAX. */
 MUST_CHECK enum err conf_check_message(const struct conf *c, struct why *why);
+/* What labels have of their profiles (only_key); conf_parse and conf_preset call it. */
+void conf_only_keys(struct conf *c);
 /* "iot": P-256 device certificates of 90 days, label onem2m; "it": 397 days, RSA admitted. */
 MUST_CHECK enum err conf_preset(struct conf *c, const char *name, struct why *why);

@@ -321,6 +321,16 @@ static enum err check_proxies(const char *path, const struct conf *c, struct why
 	return OK;
 }
 
+/* RFC 7030 4.5.2: csrattrs says what kind of key the CA demands; another CA's demands are not known here */
+void conf_only_keys(struct conf *c)
+{
+	for (size_t i = 0; i < c->labels.n; i++) {
+		struct est_label *l = &c->labels.items[i];
+		const struct profile *p = profile_find(&c->profiles, l->profile);
+		l->only_key = p && p->keys_n == 1 && !l->issuer[0] ? p->keys[0] : KEY_NONE;
+	}
+}
+
 static enum err check_whole(const char *path, const struct conf *c, struct why *why)
 {
 	TRY(check_fqdn(path, c, "mef", why));
@@ -430,6 +440,7 @@ enum err conf_parse(const char *path, struct span text, struct conf *out, struct
 		TRY(check_maf(path, out, why));
 	} else {
 		TRY(check_whole(path, out, why));
+		conf_only_keys(out);
 	}
 	return resolve_all(out, why);
 }

@@ -67,5 +67,6 @@ enum err conf_preset(struct conf *c, const char *name, struct why *why)
 	text_copy(l->name, sizeof(l->name), span_text("onem2m"));
 	TRY(apply("label", l, onem2m_label, why));
 	c->labels.n = 2;
+	conf_only_keys(c);
 	return OK;
 }

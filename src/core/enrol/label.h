@@ -60,6 +60,7 @@ struct est_label {
 	int64_t hold_retry_s;     /* told to its client */
 	bool proxied;             /* clients whose TLS ends at a proxy of [mef] count here */
 	enum key_spec ask_key;    /* asked for in csrattrs; KEY_NONE: no wish */
+	enum key_spec only_key;   /* follows from the profile, where that takes one kind of key only; else KEY_NONE */
 	char ask_ekus[4][64];     /* dotted, asked for in csrattrs and checked */
 	size_t ask_ekus_n;
 	char ask_subject[LABEL_SUBJECT_MAX]; /* template asked for in csrattrs and checked (pki/name_template.h); "": no wish */

@@ -183,6 +183,17 @@ static void iot_keeps_to_p256_and_asks_for_the_challenge(void **state)
 	free(made);
 }
 
+/* RFC 7030 4.5.2: what csrattrs has to say */
+static void the_only_kind_of_key_of_a_profile_is_known(void **state)
+{
+	struct why why;
+
+	assert_int_equal(parse("[mef]\nfqdn = a.b\n[profile device]\nkeys = P-384\n[label default]\n", &why), OK);
+	assert_int_equal(conf.labels.items[0].only_key, KEY_P384);
+	assert_int_equal(parse("[mef]\nfqdn = a.b\n[profile device]\nkeys = P-384, P-256\n[label default]\n", &why), OK);
+	assert_int_equal(conf.labels.items[0].only_key, KEY_NONE);
+}
+
 /* Off by default, and never beside what needs the TLS session. */
 static void proxies_are_named_before_they_count(void **state)
 {
@@ -319,6 +330,7 @@ int main(void)
 		cmocka_unit_test(what_init_writes_reads_back_the_same),
 		cmocka_unit_test(every_key_is_commented_and_written),
 		cmocka_unit_test(iot_keeps_to_p256_and_asks_for_the_challenge),
+		cmocka_unit_test(the_only_kind_of_key_of_a_profile_is_known),
 		cmocka_unit_test(names_that_go_into_certificates_are_checked),
 		cmocka_unit_test(proxies_are_named_before_they_count),
 		cmocka_unit_test(proxies_are_bounded),

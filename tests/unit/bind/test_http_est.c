@@ -438,6 +438,28 @@ static void an_anonymous_client_of_the_plain_label_gets_general_attributes(void 
 	assert_true(attrs.digital_signature);
 }
 
+/* RFC 7030 4.5.2: what the profile takes only; the label's own wish goes before it */
+static void the_only_kind_of_key_is_said(void **state)
+{
+	struct mef_site *m = *state;
+	struct buf der OWNED_BUF = BUF(EST_ATTRS_DER_MAX);
+	struct device d OWNED_DEVICE = {0};
+	struct peer anonymous = mef_anonymous();
+	struct est_attrs attrs = {0};
+
+	device_make(m, "SN-1", &d);
+	fetch_attrs(m, attrs_plain, &d.peer, &der, &attrs);
+	assert_int_equal(attrs.key, KEY_NONE);
+	m->labels.items[0].only_key = KEY_P384;
+	fetch_attrs(m, attrs_plain, &d.peer, &der, &attrs);
+	assert_int_equal(attrs.key, KEY_P384);
+	fetch_attrs(m, attrs_plain, &anonymous, &der, &attrs);
+	assert_int_equal(attrs.key, KEY_P384);
+	m->labels.items[0].ask_key = KEY_P256;
+	fetch_attrs(m, attrs_plain, &d.peer, &der, &attrs);
+	assert_int_equal(attrs.key, KEY_P256);
+}
+
 static void an_unregistered_device_is_told_so(void **state)
 {
 	struct mef_site *m = *state;
@@ -557,6 +579,7 @@ int main(void)
 		FLOW(another_identity_is_refused),
 		FLOW(nobody_without_certificate_is_served_a_challenge_or_a_certificate),
 		FLOW(an_anonymous_client_of_the_plain_label_gets_general_attributes),
+		FLOW(the_only_kind_of_key_is_said),
 		FLOW(an_unregistered_device_is_told_so),
 		FLOW(bytes_that_are_no_request_are_refused_and_audited),
 		FLOW(our_own_faults_tell_the_client_no_detail),
