@@ -22,7 +22,7 @@ from _issuers import csr, entity_of, keep  # noqa: E402
 from _psk import Session, add_enrolee, enrolled  # noqa: E402
 from _service import Service, check, run, serial_of, wait_for  # noqa: E402
 
-NEWEST = 5
+NEWEST = int(re.search(r"DB_VERSION = (\d+)", (pathlib.Path(__file__).parents[2] / "src/adapt/store/sqlite_db.h").read_text()).group(1))
 
 
 def crl(s, name="issuing", revoked=None):
