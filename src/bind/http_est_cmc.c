@@ -26,7 +26,7 @@ static void enrol_one(void *arg, const struct client *client, bool reenrol, stru
 }
 
 /* RFC 7030 4.3.2: 200, or an error of HTTP with a CMC response in it. */
-static void answer_message(const struct est_waiting *w, enum err err, struct span message)
+static void answer_message(const struct est_waiting *w, enum err err, struct span message, const struct why *outcome)
 {
 	struct buf body OWNED_BUF = BUF(REPLY_BODY_MAX);
 	struct reply reply = {.status = 200, .base64 = true};
@@ -37,7 +37,9 @@ static void answer_message(const struct est_waiting *w, enum err err, struct spa
 	else if (err != OK)
 		reply.status = (uint16_t)http_status_of(err);
 	/* RFC 7030 4.2.3: Retry-After is mandatory with 202 */
-	if (err == ERR_PENDING)
+	if (err == ERR_PENDING && outcome->retry_s) /* another CA's word */
+		reply.retry_after_s = outcome->retry_s;
+	else if (err == ERR_PENDING)
 		reply.retry_after_s = w->turn.pending_retry_s ? (uint32_t)w->turn.pending_retry_s : BIND_PENDING_RETRY_S;
 	if (reply.status == 503)
 		reply.retry_after_s = BIND_RETRY_S;
@@ -56,7 +58,7 @@ static void answer(void *arg, enum err err, struct span message, const struct wh
 	struct est_waiting *w = arg;
 
 	if (message.n)
-		answer_message(w, err, message);
+		answer_message(w, err, message, why);
 	else
 		turn_fail(&w->turn, why);
 	mem_free(w);

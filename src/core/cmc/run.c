@@ -179,7 +179,7 @@ static void on_enrolled(void *arg, enum err err, struct span cert, const struct 
 	/* RFC 5272 6.1.1: pendInfo; the same message asks again */
 	if (err == ERR_PENDING) {
 		p->status.pend_token = arena_copy(&j->arena, j->data.transaction);
-		p->status.pend_s = j->now_s + j->retry_s;
+		p->status.pend_s = j->now_s + (why->retry_s ? why->retry_s : j->retry_s);
 	}
 	job_release(j);
 }

@@ -3,6 +3,7 @@
 #include "base/date.h"
 #include "base/hex.h"
 #include "base/mem.h"
+#include "core/enrol/again.h"
 #include "core/enrol/hold.h"
 #include "core/registry/audit.h"
 #include "core/registry/record.h"
@@ -23,6 +24,7 @@ struct flow {
 	bool reenrol;
 	bool ordered_twice;
 	bool waits;          /* for a person */
+	bool linked;         /* to a TLS session that a repetition cannot come over again */
 	int64_t late_s;      /* since the end of the certificate that authenticated it */
 	int64_t hold_ttl_s;
 	struct request held; /* state 0: it was not */
@@ -165,6 +167,7 @@ static enum err keep_ask(struct flow *f, const struct enrol_ask *ask)
 	f->reenrol = is_reenrol(ask);
 	f->late_s = client->late_s;
 	f->hold_ttl_s = ask->label->hold_ttl_s;
+	f->linked = ask->linked;
 	if (ask->maker)
 		f->maker = *ask->maker;
 	if (ask->ra)
@@ -206,39 +209,18 @@ static enum err check_challenge(struct flow *f, const struct enrol_ask *ask, con
 	return OK;
 }
 
-/* A key that the MEF made was given away once and is kept nowhere: docs/decisions/0016. */
-static enum err key_is_gone(struct flow *f, const char *what)
+static struct again again_of(struct flow *f)
 {
-	return WHY(&f->why, CHALLENGE_SPENT, "RFC 7030 4.4",
-		"%s: want an unused one, have one spent; a made key is not kept to be sent again", what);
+	return (struct again){.store = f->env.store, .arena = &f->arena, .enrolee_id = f->enrolee_id, .csr_sha256 = f->csr_sha256,
+		.key_made = f->maker.make};
 }
 
-/*
- * One challenge yields one certificate. A client that lost our answer asks again with the same bytes
- * and gets the same answer; f->cert is empty when the challenge is still good.
- */
+/* One challenge yields one certificate; f->cert is empty when the challenge is still good. */
 static enum err find_repeat(struct flow *f)
 {
-	const struct store *store = f->env.store;
-	struct issued row = {0};
+	const struct again again = again_of(f);
 
-	if (f->nonce.n == 0)
-		return OK;
-	enum err err = store->ops->issued_by_nonce(store->self, f->nonce, &f->arena, &row, &f->why);
-	if (err == ERR_NOT_FOUND) {
-		why_clear(&f->why);
-		return OK;
-	}
-	TRY(err);
-	if (f->maker.make)
-		return key_is_gone(f, "challengePassword");
-	bool same = memcmp(row.csr_sha256, f->csr_sha256, SHA256_SIZE) == 0
-		&& strcmp(row.enrolee_id, f->enrolee_id) == 0;
-	if (!same || row.state != ISSUED_VALID)
-		return WHY(&f->why, CHALLENGE_SPENT, "TS-0003 8.3.6.2", "challengePassword: want an unused one, have one spent on %s",
-			same ? "a certificate that is revoked" : "another request");
-	f->cert = row.der;
-	return OK;
+	return again_by_nonce(&again, f->nonce, &f->cert, &f->why);
 }
 
 static struct request names_of(const struct flow *f)
@@ -261,18 +243,9 @@ static enum err find_held(struct flow *f)
 /* The certificate of a request that was answered, for a client that lost the answer. */
 static enum err find_done(struct flow *f)
 {
-	const struct store *store = f->env.store;
-	struct issued row = {0};
+	const struct again again = again_of(f);
 
-	if (f->held.state != REQUEST_DONE)
-		return OK;
-	if (f->maker.make)
-		return key_is_gone(f, "request");
-	TRY(store->ops->issued_find(store->self, f->held.serial, &f->arena, &row, &f->why));
-	if (row.state != ISSUED_VALID)
-		return WHY(&f->why, REQUEST_SPENT, "RFC 7030 4.2.3", "request %s: its certificate was revoked", f->held.id);
-	f->cert = row.der;
-	return OK;
+	return again_by_request(&again, &f->held, &f->cert, &f->why);
 }
 
 /* RFC 7030 4.2.3: a person decides first; what was decided stays decided. */
@@ -407,27 +380,14 @@ static enum err write_issued(struct flow *f, const struct issue_result *result)
 	return keep_span(f, result->der, &f->cert);
 }
 
-/*
- * RFC 7030 4.2.3: a request may be sent again, and another CA may answer it with the certificate that it gave before,
- * which is this enrolee's already.
- */
 static enum err find_again(struct flow *f, const struct issue_result *result)
 {
-	const struct store *store = f->env.store;
+	const struct again again = again_of(f);
 	uint8_t record[STORE_SERIAL_MAX];
-	struct issued row = {0};
 	size_t n = 0;
 
 	TRY(record_of(f, result, record, &n));
-	enum err err = store->ops->issued_find(store->self, span_of(record, n), &f->arena, &row, &f->why);
-	if (err == ERR_NOT_FOUND) {
-		why_clear(&f->why);
-		return OK;
-	}
-	TRY(err);
-	if (span_equal(row.der, result->der) && strcmp(row.enrolee_id, f->enrolee_id) == 0 && row.state == ISSUED_VALID)
-		f->cert = row.der;
-	return OK;
+	return again_by_record(&again, span_of(record, n), result->der, &f->cert, &f->why);
 }
 
 /* The row is there already: by a twin with the same challenge, or a serial number came twice. */
@@ -455,10 +415,16 @@ static void resolve_conflict(struct flow *f, const struct issue_result *result)
 	}
 }
 
+static void other_ca_waits(struct flow *f, const struct why *why);
+
 static void on_issued(void *arg, enum err err, const struct issue_result *result, const struct why *why)
 {
 	struct flow *f = arg;
 
+	if (err == ERR_PENDING) {
+		other_ca_waits(f, why);
+		return;
+	}
 	if (err != OK) {
 		f->why = *why;
 		fail(f, err);
@@ -555,6 +521,36 @@ static void let_wait(struct flow *f)
 		return;
 	}
 	f->err = hold_answer(&f->held, &f->why);
+	answer(f);
+}
+
+/*
+ * RFC 7030 4.2.3: the client sends the same request again, over another session and when its challenge may have ended. So
+ * what was proven this time is kept, as for a request that waits for a person.
+ */
+static void other_ca_waits(struct flow *f, const struct why *why)
+{
+	enum err err = OK;
+
+	if (f->maker.make) { /* each repetition would send it another key, for ever */
+		fail(f, WHY(&f->why, KEYGEN_WAITS, "RFC 7030 4.4.2",
+			"issuer '%s': want a certificate for the made key at once, have: %.200s", f->order.issuer, why->text));
+		return;
+	}
+	if ((f->nonce.n || f->linked) && !f->held.state)
+		err = find_held(f); /* a twin may have been here meanwhile */
+	if (err == OK && (f->nonce.n || f->linked))
+		err = hold(f);
+	if (err != OK) {
+		fail(f, err);
+		return;
+	}
+	f->why = *why;
+	if (!f->held.state) {
+		fail(f, why->kind);
+		return;
+	}
+	f->err = why->kind;
 	answer(f);
 }
 
