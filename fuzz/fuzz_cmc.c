@@ -1,3 +1,5 @@
+#include "der_mutate.h"
+
 #include "proto/cmc/cmc.h"
 
 #include <assert.h>
@@ -18,6 +20,7 @@ static void check_data(struct span in)
 
 	if (err != OK) {
 		assert(err == ERR_SYNTAX || err == ERR_LIMIT);
+		der_refusal_check(err, &why);
 		return;
 	}
 	assert(d.requests_n <= CMC_REQUESTS_MAX && d.revokes_n <= CMC_REVOKES_MAX && d.nested_n <= CMC_NESTED_MAX);
@@ -61,6 +64,7 @@ static void check_response(struct span in)
 
 	if (err != OK) {
 		assert(err == ERR_SYNTAX || err == ERR_LIMIT);
+		der_refusal_check(err, &why);
 		return;
 	}
 	for (size_t i = 0; i < r.parts_n; i++) {

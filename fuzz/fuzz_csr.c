@@ -1,4 +1,6 @@
 /* A certificate request from a socket: read, its names, its proof of possession, its PEM form. */
+#include "der_mutate.h"
+
 #include "pki/csr.h"
 
 #include <stdlib.h>
@@ -23,16 +25,26 @@ static void use(const struct csr *csr, struct span in)
 	if (!is_inside(csr->subject, in) || !is_inside(csr->challenge, in) || !is_inside(csr->san, in)
 		|| csr->challenge.n > CSR_CHALLENGE_MAX || csr->ekus.n > CERT_EKU_MAX)
 		abort();
-	if (csr->san.n && san_parse(csr->san, &arena, &sans, &why) == OK && !san_same_set(&sans, &sans))
-		abort();
+	if (csr->san.n) {
+		enum err san = san_parse(csr->san, &arena, &sans, &why);
+		if (san != OK)
+			der_refusal_check(san, &why);
+		else if (!san_same_set(&sans, &sans))
+			abort();
+	}
 	why_clear(&why);
-	if (name_cn(csr->subject, &arena, &cn, &why) == OK)
-		why_clear(&why);
-	if (name_text(csr->subject, &arena, &text, &why) == OK)
-		why_clear(&why);
+	enum err err = name_cn(csr->subject, &arena, &cn, &why);
+	if (err != OK)
+		der_refusal_check(err, &why);
+	why_clear(&why);
+	err = name_text(csr->subject, &arena, &text, &why);
+	if (err != OK)
+		der_refusal_check(err, &why);
 	struct why verdict = {0};
-	enum err err = csr_verify(csr, &verdict);
-	if ((err == OK) != (verdict.kind == OK))
+	err = csr_verify(csr, &verdict);
+	if (err != OK)
+		der_refusal_check(err, &verdict);
+	else if (verdict.kind != OK)
 		abort();
 }
 
@@ -43,8 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct why why = {0};
 	struct csr csr;
 
-	if (csr_parse(in, &csr, &why) == OK)
+	enum err err = csr_parse(in, &csr, &why);
+	if (err == OK)
 		use(&csr, in);
+	else
+		der_refusal_check(err, &why);
 	why_clear(&why);
 	if (csr_parse_pem(in, &der, &why) == OK && csr_parse(buf_span(&der), &csr, &why) == OK)
 		use(&csr, buf_span(&der));

@@ -1,3 +1,5 @@
+#include "der_mutate.h"
+
 #include "proto/est/attrs.h"
 
 #include <assert.h>
@@ -33,6 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (err != OK) {
 		assert(err == ERR_SYNTAX || err == ERR_LIMIT);
+		der_refusal_check(err, &why);
 		return 0;
 	}
 	assert(attrs.unknown_n <= EST_ATTRS_MAX);

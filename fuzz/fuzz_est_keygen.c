@@ -1,3 +1,5 @@
+#include "der_mutate.h"
+
 #include "proto/est/keygen.h"
 
 #include <stdlib.h>
@@ -12,8 +14,11 @@ static void attributes(struct span in)
 	struct est_keygen ask, back;
 	struct why why = {0};
 
-	if (est_keygen_parse(in, &ask, &why) != OK)
+	enum err err = est_keygen_parse(in, &ask, &why);
+	if (err != OK) {
+		der_refusal_check(err, &why);
 		return;
+	}
 	est_keygen_put(&again, &ask);
 	if (est_keygen_parse(buf_span(&again), &back, &why) != OK || !span_equal(ask.symmetric, back.symmetric)
 		|| !span_equal(ask.asymmetric, back.asymmetric))
@@ -32,8 +37,11 @@ static void answer(struct span in)
 	struct est_keygen_parts parts;
 	struct why why = {0};
 
-	if (est_keygen_read(span_first(in, line), body, &parts, &why) != OK)
+	enum err err = est_keygen_read(span_first(in, line), body, &parts, &why);
+	if (err != OK) {
+		der_refusal_check(err, &why);
 		return;
+	}
 	if (!is_within(parts.key, body) || !is_within(parts.cert, body))
 		abort();
 }
@@ -47,10 +55,16 @@ static void envelope(struct span in)
 	struct key *key = NULL;
 	struct why why = {0};
 
-	if (cms_envelope_open(in, &opener, &out, &why) == OK && out.n == 0)
+	enum err err = cms_envelope_open(in, &opener, &out, &why);
+	if (err != OK)
+		der_refusal_check(err, &why);
+	else if (out.n == 0)
 		abort();
 	why_clear(&why);
-	if (key_parse_pkcs8(in, &key, &why) == OK && key_spec_of(key) == KEY_OTHER)
+	err = key_parse_pkcs8(in, &key, &why);
+	if (err != OK)
+		der_refusal_check(err, &why);
+	else if (key_spec_of(key) == KEY_OTHER)
 		abort();
 	key_free(key);
 }

@@ -184,7 +184,7 @@ static enum err check_algorithms(struct cms_signed *s, struct span signer, struc
 	TRY(cert_parse(signer, &cert, why));
 	enum key_spec spec = key_spec_of_spki(cert.spki);
 	if (spec == KEY_OTHER || spec == KEY_NONE)
-		return WHY(why, CMS_SIGNED_ALG, "", "signer's key: want P-256, P-384 or RSA of 2048 to 4096 bits, have another");
+		return WHY(why, CMS_SIGNED_ALG, "TS-0003 10.1.1.1", "signer's key: want P-256, P-384 or RSA of 2048 to 4096 bits, have another");
 	return OK;
 }
 
@@ -217,7 +217,7 @@ enum err cms_signed_verify(struct cms_signed *s, struct span known, struct buf *
 	ossl_forget();
 	if (good != 1)
 		return WHY(why, CMS_SIGNED_WRONG, "RFC 5652 5.6",
-			"signature: was not made over this content by the key of the signer's certificate");
+			"signature: want one over this content by the key of the signer's certificate, have another");
 	buf_put_span(signer_out, signer);
 	return buf_check(signer_out, "signer's certificate", why);
 }

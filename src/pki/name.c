@@ -83,7 +83,7 @@ static enum err decode(struct span der, X509_NAME **out, struct why *why)
 	if (*out && p == der.p + der.n)
 		return OK;
 	ossl_forget();
-	return WHY(why, NAME_SYNTAX, "RFC 5280 4.1.2.4", "distinguished name: holds a value that is no proper string");
+	return WHY(why, NAME_SYNTAX, "RFC 5280 4.1.2.4", "distinguished name: want values that are proper strings, have another");
 }
 
 enum err name_equal(struct span der_a, struct span der_b, bool *equal_out, struct why *why)
