@@ -50,6 +50,6 @@ enum err away_refusal_parse(struct span in, struct why *refusal, struct why *why
 	if (!cursor_done(&c) || !page)
 		return malformed("refusal", why);
 	(void)!why_set(refusal, page->code, clause, "away", 0, "%s", text);
-	refusal->retry_s = retry_s;
+	refusal->retry_s = retry_s < AWAY_RETRY_MAX_S ? retry_s : AWAY_RETRY_MAX_S;
 	return OK;
 }

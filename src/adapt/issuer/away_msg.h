@@ -7,7 +7,10 @@
 #include "port/issuer.h"
 #include "port/store.h"
 
-enum { AWAY_LABEL_SIZE = 64 };
+enum {
+	AWAY_LABEL_SIZE = 64,
+	AWAY_RETRY_MAX_S = 24 * 3600, /* believed of a process that may have been taken over; as RA_RETRY_MAX_S, RUNNER_WAIT_MAX_S */
+};
 
 struct away_order {
 	char issuer[ISSUER_NAME_MAX];
