@@ -54,5 +54,7 @@ MUST_CHECK enum err san_write(const struct san_list *list, struct buf *out, stru
 /* RFC 5280 7.2, 7.4: DNS without case; URI scheme and host without case, the rest exact; else DER. */
 bool san_equal(const struct san *a, const struct san *b);
 bool san_has(const struct san_list *list, const struct san *one);
+/* For people: texts and URIs as they are, others as "(another kind)", parted by ", "; nothing for an empty list. */
+void san_put_text(struct buf *out, const struct san_list *list);
 /* The same set, in any order. */
 bool san_same_set(const struct san_list *a, const struct san_list *b);

@@ -287,3 +287,24 @@ bool san_same_set(const struct san_list *a, const struct san_list *b)
 {
 	return within(a, b) && within(b, a);
 }
+
+void san_put_text(struct buf *out, const struct san_list *list)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const struct san *san = &list->items[i];
+		buf_put_text(out, i ? ", " : "");
+		switch (san->kind) {
+		case SAN_DNS:
+		case SAN_URI:
+		case SAN_OTHER:
+		case SAN_EMAIL:
+			buf_put_span(out, san->value);
+			break;
+		case SAN_IP:
+		case SAN_DIRECTORY:
+		case SAN_UNKNOWN:
+			buf_put_text(out, "(another kind)");
+			break;
+		}
+	}
+}

@@ -31,24 +31,6 @@ static void facts_fini(struct facts *f)
 	buf_fini(&f->sans);
 }
 
-static void put_san(struct buf *out, const struct san *san)
-{
-	buf_put_text(out, out->n ? ", " : "");
-	switch (san->kind) {
-	case SAN_DNS:
-	case SAN_URI:
-	case SAN_OTHER:
-	case SAN_EMAIL:
-		buf_put_span(out, san->value);
-		break;
-	case SAN_IP:
-	case SAN_DIRECTORY:
-	case SAN_UNKNOWN:
-		buf_put_text(out, "(another kind)");
-		break;
-	}
-}
-
 static enum err read_facts(const struct request *r, struct arena *arena, struct facts *out, struct why *why)
 {
 	struct csr csr = {0};
@@ -59,8 +41,7 @@ static enum err read_facts(const struct request *r, struct arena *arena, struct 
 	TRY(name_text(csr.subject, arena, &out->subject, why));
 	if (csr.san.n)
 		TRY(san_parse(csr.san, arena, &sans, why));
-	for (size_t i = 0; i < sans.n; i++)
-		put_san(&out->sans, &sans.items[i]);
+	san_put_text(&out->sans, &sans);
 	TRY(buf_check(&out->sans, "subjectAltName", why));
 	out->key_kind = key_spec_name(csr.key_spec);
 	key_ni_text(csr.spki, out->key);

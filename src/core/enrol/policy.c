@@ -109,23 +109,7 @@ static enum err take_subject(const struct client *client, const struct attrs_ask
 
 static void put_sans(struct buf *out, const struct san_list *list)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		const struct san *san = &list->items[i];
-		buf_put_text(out, i ? ", " : "");
-		switch (san->kind) {
-		case SAN_DNS:
-		case SAN_URI:
-		case SAN_OTHER:
-		case SAN_EMAIL:
-			buf_put_span(out, san->value);
-			break;
-		case SAN_IP:
-		case SAN_DIRECTORY:
-		case SAN_UNKNOWN:
-			buf_put_text(out, "(another kind)");
-			break;
-		}
-	}
+	san_put_text(out, list);
 	if (list->n == 0)
 		buf_put_text(out, "none");
 }
