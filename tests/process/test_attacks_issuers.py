@@ -6,6 +6,7 @@ operator that try to get out.
 
 import base64
 import ctypes
+import json
 import os
 import struct
 import subprocess
@@ -14,6 +15,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import _cmc as cmc  # noqa: E402
 from _issuers import Authority, add_sections, csr, enrol, entity_of, keep, service  # noqa: E402
 from _roles import CALL, FRONT, REPLY, Role, call, frame, u16  # noqa: E402
 from _service import check, run, wait_for  # noqa: E402
@@ -130,6 +132,31 @@ def another_ca_makes_nobody_an_authority(s, device, other):
 		check(status == 403, f"asks for {what}: {status} {body}")
 
 
+def revoked_elsewhere_signs_nothing(s):
+	"""RFC 5272 7: an RA cannot answer for a certificate that was revoked here, whichever CA it is of."""
+	where = s.root / "cmc"
+	where.mkdir()
+	stem = s.device(9)
+	run(s.binary, "enrolee", "remove", "device-0009", "--dir", s.dir)
+	run(s.binary, "enrolee", "add", "ra-1", "--dir", s.dir, "--type", "fqdn", "--entity", "ra.example.com", "--credential", "serial=SN-0009",
+		"--anchor", s.factory / "ca.pem", "--profile", "ra")
+	status, _, body = enrol(s, stem, "", csr(stem))
+	check(status == 200, f"the RA's certificate: {status} {body}")
+	ra = keep(stem, body, "ra")
+	device = s.device(3)
+	status, _, body = enrol(s, device, "l-copies")
+	check(status == 200, f"another CA's certificate: {status} {body}")
+	mine = keep(device, body, "own")
+	request, _ = cmc.csr(where, name="URI:urn:example:node:0003")
+	inner = cmc.sign(where, cmc.data([], [cmc.pkcs10(3, request)]), mine)
+	outer = cmc.sign(where, cmc.data([], [], [cmc.nested(8, inner)]), ra)
+	cmc.ask(s, where, outer, ra, 200, "/.well-known/est/behind/fullcmc").expect((8, 3), cmc.SUCCESS)
+	row = [r for r in json.loads(run(s.binary, "cert", "list", "--dir", s.dir, "--json")) if "Command" in (r["issuer"] or "") and r["enrolee"] == "device-0003"][0]
+	run(s.binary, "cert", "revoke", row["serial"], "--dir", s.dir)
+	status, _, body = s.ask("POST", "/.well-known/est/behind/fullcmc", base64.b64encode(outer), "application/pkcs7-mime; smime-type=CMC-request", ra)
+	check(status == 403, f"a nested message by a revoked certificate of another CA: {status} {body[:300]}")
+
+
 def said(s, issuer):
 	out = {}
 	for line in s.log_text().split("\n"):
@@ -230,13 +257,15 @@ def main():
 			"printf 'extendedKeyUsage=clientAuth,1.3.6.1.5.5.7.3.28\\n' > $d/ext")
 		add_sections(s, program(s, "copies", copies) + program(s, "adds-ra", adds)
 			+ program(s, "escapes", python(ESCAPES % {"serve": s.root / "serve.pid"})) + program(s, "newuser", python(NEWUSER))
-			+ program(s, "layers", LAYERS) + "[label behind]\nra = yes\n")
+			+ program(s, "layers", LAYERS) + "[label behind]\nra = yes\nfullcmc = yes\n"
+			+ "[profile ra]\nekus = clientAuth, cmcRA\nsans = dns, uri\n")
 		s.start()
 		another_ca_makes_nobody_an_authority(s, device, other)
 		print("authority: good", flush=True)
 		layers_of_daemons_end(s, device)
 		print("layers: good", flush=True)
 		a_program_stays_inside(s, device)
+		revoked_elsewhere_signs_nothing(s)
 		s.stop()
 		with Role(s, "role-registrar") as registrar:
 			taken_over(s, registrar, device, other)

@@ -1,4 +1,5 @@
 #include "core/cmc/job.h"
+#include "core/registry/record.h"
 #include "pki/cms_signed.h"
 
 /* Rows and texts of the client live in the job's arena. */
@@ -31,15 +32,12 @@ enum err signer_find(struct job *j, const struct client *tls, struct span cert, 
 	return OK;
 }
 
-/* RFC 5272 7: the RA answers for its clients; one that this MEF has revoked it cannot answer for. */
-static enum err check_known(struct job *j, struct span cert_der, struct why *why)
+static enum err check_record(struct job *j, struct span cert_der, struct span record, struct why *why)
 {
 	const struct store *store = j->env.enrol.store;
 	struct issued row = {0};
-	struct cert cert = {0};
+	enum err err = store->ops->issued_find(store->self, record, &j->arena, &row, why);
 
-	TRY(cert_parse(cert_der, &cert, why));
-	enum err err = store->ops->issued_find(store->self, cert.serial, &j->arena, &row, why);
 	if (err == ERR_NOT_FOUND) {
 		why_clear(why);
 		return OK;
@@ -48,6 +46,18 @@ static enum err check_known(struct job *j, struct span cert_der, struct why *why
 	if (row.state == ISSUED_REVOKED && span_equal(row.der, cert_der))
 		return WHY(why, CLIENT_REVOKED, "RFC 5272 7", "signer of the nested message: its certificate is revoked");
 	return OK;
+}
+
+/* RFC 5272 7: the RA answers for its clients; one that this MEF has revoked, whoever issued it, it cannot answer for. */
+static enum err check_known(struct job *j, struct span cert_der, struct why *why)
+{
+	uint8_t foreign[RECORD_FOREIGN_SIZE];
+	struct cert cert = {0};
+
+	TRY(cert_parse(cert_der, &cert, why));
+	record_foreign(&cert, foreign);
+	TRY(check_record(j, cert_der, cert.serial, why));
+	return check_record(j, cert_der, span_of(foreign, sizeof(foreign)), why);
 }
 
 enum err signer_open_nested(struct job *j, struct span message, struct cmc_data *out, struct why *why)
