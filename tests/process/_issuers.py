@@ -11,6 +11,18 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from _service import Service, check, run  # noqa: E402
 
+# Of an operator: asks to come back while a file is there, else signs what it is given.
+PROGRAM = """#!/bin/sh
+set -e
+[ -e {waits} ] && {{ echo 77; exit 3; }}
+d=$(mktemp -d)
+cat > $d/csr
+printf 'extendedKeyUsage=clientAuth\\n' > $d/ext
+openssl x509 -req -in $d/csr -CA {ca}/issuing.pem -CAkey {ca}/issuing.key -set_serial 0x$(openssl rand -hex 8) -days 30 \\
+	-copy_extensions copyall -extfile $d/ext 2>/dev/null
+rm -r $d
+"""
+
 
 class Authority:
 	"""root -> issuing, and whatever it signs."""

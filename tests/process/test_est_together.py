@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import _cmc as cmc  # noqa: E402
 from _attacks import Session, make_csr, with_challenge  # noqa: E402
 from _hold import decide, events, listed  # noqa: E402
-from _issuers import Authority, add_sections, entity_of, pem_of  # noqa: E402
+from _issuers import PROGRAM, Authority, add_sections, entity_of, pem_of  # noqa: E402
 from _psk import Session as PskSession, add_enrolee  # noqa: E402
 from _service import Service, check, run, serial_of, wait_for  # noqa: E402
 from _upstream import Upstream  # noqa: E402
@@ -40,18 +40,6 @@ LABELS = {
 	"cmd-all": "issuer = program\nfullcmc = yes\nserverkeygen = yes",
 	"late": "expired = 1h\nfullcmc = yes\nserverkeygen = yes\nprofile = short",
 }
-
-PROGRAM = """#!/bin/sh
-set -e
-[ -e {waits} ] && {{ echo 77; exit 3; }}
-d=$(mktemp -d)
-cat > $d/csr
-printf 'extendedKeyUsage=clientAuth\\n' > $d/ext
-openssl x509 -req -in $d/csr -CA {ca}/issuing.pem -CAkey {ca}/issuing.key -set_serial 0x$(openssl rand -hex 8) -days 30 \\
-	-copy_extensions copyall -extfile $d/ext 2>/dev/null
-rm -r $d
-"""
-
 
 class Stage:
 	def __init__(self, s):
@@ -439,4 +427,5 @@ def main():
 	print("together: as it should be")
 
 
-main()
+if __name__ == "__main__":
+	main()
