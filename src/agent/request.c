@@ -127,7 +127,7 @@ enum err run_make_csr(struct agent *a, struct why *why)
 	struct buf subject OWNED_BUF = BUF(NAME_DER_MAX);
 	const struct eku_list ekus = wanted_ekus(a);
 	struct csr_plan plan = {.ekus = &ekus, .digital_signature = a->attrs.digital_signature,
-		.critical_sans = a->attrs.critical_sans, .critical_ekus = a->attrs.critical_ekus, .plain_usage = a->attrs.plain_usage};
+		.critical_sans = a->attrs.critical_sans, .critical_ekus = a->attrs.critical_ekus};
 
 	a->sans = wanted_sans(a);
 	TRY(check_open(a, why));

@@ -48,7 +48,7 @@ struct csr_plan {
 	struct span sans;      /* DER GeneralNames; empty for none */
 	const struct eku_list *ekus; /* NULL for none */
 	bool digital_signature; /* ask for keyUsage digitalSignature */
-	bool critical_sans, critical_ekus, plain_usage; /* other criticality than RFC 5280 suggests */
+	bool critical_sans, critical_ekus; /* more than RFC 5280 suggests */
 	struct span more_extensions; /* DER Extension elements, one after the other, none of those above */
 	struct span attributes; /* further attributes, DER one behind the other; empty for none */
 };

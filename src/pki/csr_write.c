@@ -37,13 +37,13 @@ static void put_extension(struct buf *out, struct span oid, bool critical, struc
 	der_close(out, extension);
 }
 
-static void put_key_usage(struct buf *out, bool critical)
+static void put_key_usage(struct buf *out)
 {
 	struct buf value OWNED_BUF = BUF(16);
 
 	der_put_flags(&value, KU_DIGITAL_SIGNATURE);
 	out->bad |= value.bad;
-	put_extension(out, OID_CE_KEY_USAGE, critical, buf_span(&value));
+	put_extension(out, OID_CE_KEY_USAGE, true, buf_span(&value)); /* RFC 5280 4.2.1.3: critical */
 }
 
 static void put_ekus(struct buf *out, const struct eku_list *ekus, bool critical)
@@ -66,7 +66,7 @@ static void put_extensions(struct buf *out, const struct csr_plan *plan)
 	size_t values = der_open(out, DER_SET);
 	size_t extensions = der_open(out, DER_SEQUENCE);
 	if (plan->digital_signature)
-		put_key_usage(out, !plan->plain_usage); /* RFC 5280 4.2.1.3: critical */
+		put_key_usage(out);
 	if (plan->ekus && plan->ekus->n)
 		put_ekus(out, plan->ekus, plan->critical_ekus);
 	if (plan->sans.n) /* RFC 5280 4.2.1.6: critical when the subject is empty */

@@ -28,7 +28,7 @@ struct est_attrs {
 	/* Of a template alone; reading: all of what was asked came from one */
 	bool is_template;
 	struct name_template subject; /* n == 0: none asked for; writing: of EST_ATTRS_LIST nothing */
-	bool critical_sans, critical_ekus, plain_usage; /* reading: criticality asked for, where it is not what we would choose */
+	bool critical_sans, critical_ekus; /* reading: asked for as critical */
 	bool open_sans, open_ekus; /* asked for, the values are the client's to fill in */
 	struct span open[EST_ATTRS_MAX]; /* OID contents of other things that the client should fill in */
 	size_t open_n;

@@ -197,12 +197,14 @@ static enum err take_open(struct span oid, struct est_attrs *out, struct why *wh
 	return OK;
 }
 
-/* RFC 9908 3.4: the client takes criticality over; what is repeated as it stands has it already */
+/*
+ * RFC 9908 3.4: critical is taken over where it is present; what is repeated as it stands has it already, and keyUsage
+ * always is
+ */
 static void take_critical(struct span oid, bool critical, struct est_attrs *out)
 {
 	out->critical_sans |= critical && span_equal(oid, OID_CE_SUBJECT_ALT_NAME);
 	out->critical_ekus |= critical && span_equal(oid, OID_CE_EXT_KEY_USAGE);
-	out->plain_usage |= !critical && span_equal(oid, OID_CE_KEY_USAGE);
 }
 
 /* ExtensionTemplate: SEQUENCE { extnID, critical DEFAULT FALSE, extnValue OPTIONAL }; Extension is one with value. */

@@ -153,8 +153,8 @@ static bool holds(struct span all, const char *text, size_t n)
 }
 
 /*
- * RFC 9908 3.4: extKeyUsage, critical, without value; keyUsage, not critical; subjectAltName and certificatePolicies,
- * critical, with theirs
+ * RFC 9908 3.4: extKeyUsage, critical, without value; keyUsage, of which nothing is said; subjectAltName and
+ * certificatePolicies, critical, with theirs
  */
 static void extensions_of_the_template_are_taken_over(void **state)
 {
@@ -165,7 +165,7 @@ static void extensions_of_the_template_are_taken_over(void **state)
 		size_t n;
 	} wanted[] = {
 		{"\x06\x03\x55\x1d\x25\x01\x01\xff\x04\x0c\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x02", 22},
-		{"\x06\x03\x55\x1d\x0f\x04\x04\x03\x02\x07\x80", 11},
+		{"\x06\x03\x55\x1d\x0f\x01\x01\xff\x04\x04\x03\x02\x07\x80", 14},
 		{"\x06\x03\x55\x1d\x11\x01\x01\xff\x04\x0e\x30\x0c\x82\x0agw.example", 24},
 		{"\x30\x16\x06\x03\x55\x1d\x20\x01\x01\xff\x04\x0c\x30\x0a\x30\x08\x06\x06\x67\x81\x0c\x01\x02\x01", 24},
 	};
