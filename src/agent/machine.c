@@ -233,6 +233,9 @@ static void refused(struct agent *a, const struct agent_reply *reply)
 	}
 	if (reply->status >= 500)
 		WHY(&why, AGENT_BROKEN, "", "%s: status %u: %.*s", what, reply->status, SPAN_FMT(said));
+	else if (reply->status >= 300 && reply->status < 400 && reply->location && reply->location[0])
+		WHY(&why, AGENT_REPLY, "RFC 7030 3.2.1", "%s: want no redirection but to the same https origin, %d of them at most, have %u to %.300s", what,
+			AGENT_MOVES_MAX, reply->status, reply->location);
 	else if (reply->status >= 400 && reply->status != 404 && reply->status != 405)
 		WHY(&why, AGENT_REFUSED, "", "%s: status %u: %.*s", what, reply->status, SPAN_FMT(said));
 	else

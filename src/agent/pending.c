@@ -65,3 +65,10 @@ bool agent_pending_fits(const struct agent_pending *p, const struct agent_pendin
 	return p->renew == asked->renew && strcmp(p->uri, asked->uri) == 0
 		&& memcmp(p->client, asked->client, sizeof(p->client)) == 0;
 }
+
+struct span agent_pending_reason(const char *said, size_t max)
+{
+	const char *next = strstr(said, ". Next: ");
+
+	return span_first(next ? span_of(said, (size_t)(next - said)) : span_text(said), max);
+}

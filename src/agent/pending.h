@@ -27,3 +27,5 @@ MUST_CHECK enum err agent_pending_write(const struct agent_pending *p, struct bu
 MUST_CHECK enum err agent_pending_parse(struct span json, struct arena *arena, struct agent_pending *out, struct why *why);
 /* True when p is a request of the same kind, to the same MEF, by the same client. */
 bool agent_pending_fits(const struct agent_pending *p, const struct agent_pending *asked);
+/* What the MEF said without its "Next: ...": what this device does next is told by its own reason. At most max octets. */
+struct span agent_pending_reason(const char *said, size_t max);

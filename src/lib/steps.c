@@ -487,8 +487,8 @@ static bool wait_for(struct enrolee *e, int64_t wait_s)
 static enum err do_wait(struct enrolee *e, struct why *why)
 {
 	if (e->numbers[ENROLEE_NO_WAIT] || !wait_for(e, e->action.wait_s))
-		return WHY(why, AGENT_LATER, "RFC 7030 4.2.3", "come back in %lld s; key and request are kept%s%.200s", (long long)e->action.wait_s,
-			e->run.said[0] ? "; it said: " : "", e->run.said);
+		return WHY(why, AGENT_LATER, "RFC 7030 4.2.3", "come back in %lld s; key and request are kept%s%.*s", (long long)e->action.wait_s,
+			e->run.said[0] ? "; it said: " : "", SPAN_FMT(agent_pending_reason(e->run.said, 200)));
 	waited(e);
 	return OK;
 }

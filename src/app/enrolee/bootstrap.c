@@ -98,6 +98,8 @@ enum err bootstrap_given(const struct cli *cli, const char *mef_uri, const char 
 	const char *file = cli_value(cli, "anchors");
 	int ways = (file != NULL) + cli_flag(cli, "implicit-anchors") + cli_flag(cli, "root-fingerprint");
 
+	if (!cli_flag(cli, "cert") && !cli_flag(cli, "key"))
+		return WHY(why, CLI_USAGE, "", "enrolee %s: want --cert and --key, or --psk, or --srp-user and --srp-password", cli->command->path);
 	TRY(enrolee_given_pair(cli, g, why));
 	if (ways > 1)
 		return WHY(why, CLI_USAGE, "", "want one of --anchors, --implicit-anchors and --root-fingerprint, have %d", ways);
@@ -105,8 +107,8 @@ enum err bootstrap_given(const struct cli *cli, const char *mef_uri, const char 
 		TRY(by_implicit(cli, mef_uri, dir, &g->anchors, origin_out, why));
 	else if (cli_flag(cli, "root-fingerprint"))
 		TRY(by_fingerprint(cli, mef_uri, &g->anchors, origin_out, why));
-	else
-		TRY(enrolee_want(cli, "anchors", &file, why));
+	else if (!file)
+		return WHY(why, CLI_USAGE, "RFC 7030 3.6", "enrolee %s: want one of --anchors, --implicit-anchors and --root-fingerprint", cli->command->path);
 	if (file) {
 		TRY(file_read(file, &g->anchors, why));
 		buf_put_fmt(origin_out, EXPLICIT "%s, given to enrolee enrol.\n", file);

@@ -131,7 +131,8 @@ static enum err do_wait(struct driving *d, const struct agent_action *action, st
 	date_text(clock_unix_s(&d->cli->clock) + action->wait_s, again);
 	if (d->ask->no_wait)
 		return WHY(why, AGENT_LATER, "RFC 7030 4.2.3", "come back in %lld s, at %s; key and request are kept%s%.*s",
-			(long long)action->wait_s, again, d->way.text[0] ? "; it said: " : "", SAID_SHOWN_MAX, d->way.text);
+			(long long)action->wait_s, again, d->way.text[0] ? "; it said: " : "",
+			SPAN_FMT(agent_pending_reason(d->way.text, SAID_SHOWN_MAX)));
 	if (d->way.text[0])
 		cli_say(d->cli, "  %s\n", d->way.text);
 	cli_say(d->cli, "  %lld s, then again\n", (long long)action->wait_s);

@@ -127,6 +127,7 @@ static enum err check_dates(const struct cert *c, int64_t now_s, struct why *why
 /* The request under way, beside what is in force. */
 struct waiting {
 	bool any;
+	bool told; /* to come back later */
 	struct json *j; /* until it was put into the answer */
 	struct buf text;
 };
@@ -152,11 +153,11 @@ static void tell_request_only(const struct cli *cli, struct waiting *w)
 {
 	OWNED_JSON struct json *j = json_object_new();
 
-	json_put_text(j, "state", "waiting");
+	json_put_text(j, "state", w->told ? "waiting" : "no certificate");
 	put_waiting(j, w);
 	if (cli->json)
 		cli_print_json(j);
-	cli_say(cli, "State waiting\n%s", buf_text(&w->text));
+	cli_say(cli, "State %s\n%s", w->told ? "waiting" : "no certificate", buf_text(&w->text));
 }
 
 /* A device that got symmetric keys alone. */
@@ -203,7 +204,7 @@ static enum err run_status(struct cli *cli, struct why *why)
 	struct why none = {0};
 	bool has_keys = false;
 
-	w.any = under_way_show(cli, enrolee_dir(cli), w.j, &w.text);
+	w.any = under_way_show(cli, enrolee_dir(cli), w.j, &w.text, &w.told);
 	agent_keys_init(&k);
 	TRY(store_keys_if_any(cli, enrolee_dir(cli), false, &k, &has_keys, why));
 	enum err err = enrolee_held(enrolee_dir(cli), &h, &none);

@@ -57,6 +57,8 @@ static enum err ask_mef(struct cli *cli, struct link *l, const struct agent_cmc 
 	TRY(agent_cmc_url(mef, &url, why));
 	TRY(agent_cmc_write(ask, &body, why));
 	TRY(fetch_call(l->fetch, CALL_POST, buf_text(&url), CMC_MEDIA_REQUEST, "application/pkcs7-mime", buf_span(&body), &got, why));
+	if (got.status == 404)
+		return WHY(why, AGENT_REPLY, "RFC 7030 4.3", "%s: want a label that offers full CMC, have status 404; name one with --mef", mef);
 	const struct agent_reply reply = {.status = got.status, .media_type = span_text(got.media_type), .body = buf_span(&got.body)};
 	return check(ask, &reply, buf_span(&l->held.anchors), clock_unix_s(&cli->clock), why);
 }

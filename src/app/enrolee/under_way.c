@@ -85,7 +85,7 @@ enum err under_way_told(struct under_way *w, struct span said, int64_t wait_s, s
 	return w->kept.n ? write(w, why) : OK;
 }
 
-bool under_way_show(const struct cli *cli, const char *dir, struct json *j_out, struct buf *text_out)
+bool under_way_show(const struct cli *cli, const char *dir, struct json *j_out, struct buf *text_out, bool *waits_out)
 {
 	OWNED_ARENA struct arena arena = ARENA(ARENA_MAX);
 	struct agent_pending p = {0};
@@ -108,7 +108,8 @@ bool under_way_show(const struct cli *cli, const char *dir, struct json *j_out, 
 	json_put_text(j_out, "csr_sha256", hex);
 	date_text(p.since_s, since);
 	date_text(p.again_s, again);
-	buf_put_fmt(text_out, "Request under way since %s with %s%s%s\n%s%sKey %s\nCSR SHA-256 %s\n", since, p.uri,
-		p.again_s ? ", to be asked again at " : "", p.again_s ? again : "", p.said, p.said[0] ? "\n" : "", key, hex);
+	*waits_out = p.again_s != 0;
+	buf_put_fmt(text_out, "Request %s %s with %s, %s%s\n%s%sKey %s\nCSR SHA-256 %s\n", *waits_out ? "under way since" : "of", since, p.uri,
+		*waits_out ? "to be asked again at " : "which refused it or was not reached; the same command asks again", *waits_out ? again : "", p.said, p.said[0] ? "\n" : "", key, hex);
 	return !text_out->bad;
 }

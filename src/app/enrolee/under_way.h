@@ -21,5 +21,5 @@ MUST_CHECK enum err under_way_keep(struct under_way *w, struct span csr, struct 
 /* 202 came: when to ask again, and what the MEF said. */
 MUST_CHECK enum err under_way_told(struct under_way *w, struct span said, int64_t wait_s, struct why *why);
 
-/* `enrolee status`: the request of DIR, whatever its kind. False when there is none. */
-bool under_way_show(const struct cli *cli, const char *dir, struct json *j_out, struct buf *text_out);
+/* `enrolee status`: the request of DIR, whatever its kind. waits_out: the MEF said "later"; else it refused or was not reached. False when there is none. */
+bool under_way_show(const struct cli *cli, const char *dir, struct json *j_out, struct buf *text_out, bool *waits_out);
