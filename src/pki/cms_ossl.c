@@ -39,7 +39,8 @@ CMS_ContentInfo *cms_ossl_parse(struct span der)
 
 	if (cms && p == der.p + der.n)
 		return cms;
-	CMS_ContentInfo_free(cms);
+	if (cms)
+		cms_ossl_cleanup(&cms);
 	return NULL;
 }
 

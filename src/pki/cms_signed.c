@@ -50,11 +50,6 @@ static enum err bad(const char *clause, const char *what, struct why *why)
 	return WHY(why, CMS_SIGNED_SYNTAX, clause, "%s: want it as the clause says, have other bytes", what);
 }
 
-static bool is_object(const ASN1_OBJECT *have, struct span want)
-{
-	return have && span_equal(span_of(OBJ_get0_data(have), OBJ_length(have)), want);
-}
-
 static enum err read_certs(struct cms_signed *s, struct why *why)
 {
 	STACK_OF(X509) *list OWNED_X509_LIST = CMS_get1_certs(s->cms);
@@ -82,7 +77,7 @@ static enum err read_message(struct cms_signed *s, struct span type, struct why 
 
 	if (OBJ_obj2nid(CMS_get0_type(s->cms)) != NID_pkcs7_signed)
 		return bad("RFC 5652 5.1", "contentType id-signedData", why);
-	if (!is_object(CMS_get0_eContentType(s->cms), type))
+	if (!cms_ossl_is_type(s->cms, type))
 		return bad("RFC 5272 3.2", "eContentType", why);
 	content = CMS_get0_content(s->cms);
 	if (!content || !*content)
@@ -100,7 +95,6 @@ static enum err read_message(struct cms_signed *s, struct span type, struct why 
 enum err cms_signed_parse(struct span in, struct span type, struct cms_signed **out, struct why *why)
 {
 	struct cms_signed *s OWNED_CMS_SIGNED = NULL;
-	const unsigned char *p = in.p;
 
 	if (in.n > CMS_SIGNED_MAX)
 		return WHY(why, CMS_SIGNED_LIMIT, "", "signed message: want at most %d octets, have %zu", CMS_SIGNED_MAX, in.n);
@@ -108,8 +102,8 @@ enum err cms_signed_parse(struct span in, struct span type, struct cms_signed **
 	if (!s)
 		return WHY(why, NOMEM, "", "signed message");
 	s->certs = BUF(CMS_SIGNED_MAX);
-	s->cms = in.n ? d2i_CMS_ContentInfo(NULL, &p, (long)in.n) : NULL;
-	if (!s->cms || p != in.p + in.n)
+	s->cms = cms_ossl_parse(in);
+	if (!s->cms)
 		return bad("RFC 5652 3", "ContentInfo", why);
 	TRY(read_message(s, type, why));
 	*out = s;
@@ -133,13 +127,8 @@ size_t cms_signed_certs(const struct cms_signed *s, struct span certs_out[CMS_CE
 
 static X509 *x509_of(struct span der)
 {
-	const unsigned char *p = der.p;
-	X509 *x = der.n ? d2i_X509(NULL, &p, (long)der.n) : NULL;
+	X509 *x = cms_ossl_x509(der);
 
-	if (x && p != der.p + der.n) {
-		X509_free(x);
-		x = NULL;
-	}
 	ossl_forget();
 	return x;
 }
@@ -222,33 +211,13 @@ enum err cms_signed_verify(struct cms_signed *s, struct span known, struct buf *
 	return buf_check(signer_out, "signer's certificate", why);
 }
 
-static ASN1_OBJECT *object_of(struct span contents)
-{
-	struct buf der OWNED_BUF = BUF(64);
-	ASN1_OBJECT *out = NULL;
-
-	der_put_oid(&der, contents);
-	const unsigned char *p = der.p;
-	if (!der.bad)
-		out = d2i_ASN1_OBJECT(NULL, &p, (long)der.n);
-	return out;
-}
-
-static void object_cleanup(ASN1_OBJECT **o)
-{
-	ASN1_OBJECT_free(*o);
-}
-
 static enum err add_signer(CMS_ContentInfo *cms, const struct cms_signed_plan *plan, struct why *why)
 {
 	const EVP_MD *md = key_spec_of(plan->key) == KEY_P384 ? EVP_sha384() : EVP_sha256();
 	X509 *x OWNED_X509 = x509_of(plan->cert);
-	ASN1_OBJECT *type __attribute__((cleanup(object_cleanup))) = object_of(plan->type);
 
-	if (!x || !type)
+	if (!x || !cms_ossl_set_type(cms, plan->type))
 		return WHY(why, CMS_SIGNED_PLAN, "", "%s: cannot be read", x ? "content type" : "signer's certificate");
-	if (CMS_set1_eContentType(cms, type) != 1)
-		return ossl_failed("content type", why);
 	if (!CMS_add1_signer(cms, x, key_native(plan->key), md, CMS_BINARY | CMS_NOSMIMECAP))
 		return ossl_failed("signer of the message", why);
 	for (size_t i = 0; i < plan->others_n; i++) {
