@@ -151,8 +151,14 @@ def revoked_elsewhere_signs_nothing(s):
 	inner = cmc.sign(where, cmc.data([], [cmc.pkcs10(3, request)]), mine)
 	outer = cmc.sign(where, cmc.data([], [], [cmc.nested(8, inner)]), ra)
 	cmc.ask(s, where, outer, ra, 200, "/.well-known/est/behind/fullcmc").expect((8, 3), cmc.SUCCESS)
+	# its holder has it revoked, and nobody else
+	issuer, serial = cmc.names_of(f"{mine}.pem")
+	order = cmc.data([cmc.revoke(5, issuer, serial, 1)])
+	stranger = s.device(4)
+	cmc.ask(s, where, cmc.sign(where, order, stranger), stranger, 403, "/.well-known/est/behind/fullcmc").expect(5, cmc.FAILED, cmc.BAD_CERT_ID, 1366)
+	cmc.ask(s, where, cmc.sign(where, order, device), device, 200, "/.well-known/est/behind/fullcmc").expect(5, cmc.SUCCESS)
 	row = [r for r in json.loads(run(s.binary, "cert", "list", "--dir", s.dir, "--json")) if "Command" in (r["issuer"] or "") and r["enrolee"] == "device-0003"][0]
-	run(s.binary, "cert", "revoke", row["serial"], "--dir", s.dir)
+	check(row["state"] == "revoked", f"{row}")
 	status, _, body = s.ask("POST", "/.well-known/est/behind/fullcmc", base64.b64encode(outer), "application/pkcs7-mime; smime-type=CMC-request", ra)
 	check(status == 403, f"a nested message by a revoked certificate of another CA: {status} {body[:300]}")
 

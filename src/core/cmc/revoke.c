@@ -3,6 +3,7 @@
 #include "core/enrol/behalf.h"
 #include "core/registry/audit.h"
 #include "core/registry/enrolee.h"
+#include "core/registry/record.h"
 
 #include <stdio.h>
 
@@ -22,6 +23,21 @@ static enum err not_theirs(const struct cmc_revoke *ask, struct why *why)
 		hex);
 }
 
+/* One of this MEF's own CA stands under its serial number, one of another CA under a number of its own. */
+static enum err find_record(
+	const struct store *store, const struct cmc_revoke *ask, struct arena *arena, struct issued *row, struct why *why)
+{
+	const struct cert named = {.issuer = ask->issuer, .serial = ask->serial};
+	uint8_t foreign[RECORD_FOREIGN_SIZE];
+
+	record_foreign(&named, foreign);
+	enum err err = store->ops->issued_find(store->self, span_of(foreign, sizeof(foreign)), arena, row, why);
+	if (err != ERR_NOT_FOUND)
+		return err;
+	why_clear(why);
+	return store->ops->issued_find(store->self, ask->serial, arena, row, why);
+}
+
 /* Whether it exists is told to nobody who may not revoke it. */
 static enum err find_row(const struct job *j, const struct cmc_revoke *ask, struct arena *arena, struct issued *row, struct why *why)
 {
@@ -31,7 +47,7 @@ static enum err find_row(const struct job *j, const struct cmc_revoke *ask, stru
 
 	if (ask->serial.n > STORE_SERIAL_MAX)
 		return not_theirs(ask, why);
-	enum err err = store->ops->issued_find(store->self, ask->serial, arena, row, why);
+	enum err err = find_record(store, ask, arena, row, why);
 	if (err == ERR_NOT_FOUND) {
 		why_clear(why);
 		return not_theirs(ask, why);
