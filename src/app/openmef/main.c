@@ -1,7 +1,9 @@
 #include "app/openmef/commands.h"
 #include "app/role.h"
+#include "pki/heap.h"
 #include "wire/heap.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <string.h>
 
@@ -33,10 +35,21 @@ static const struct cli_program program = {
 
 const struct cli_program *const openmef_program = &program;
 
+/* RFC 7030 4.4: the signer makes keys of others, the registrar encrypts them; neither may keep a trace of one. */
+static void keep_no_keys(const char *word)
+{
+	if (strcmp(word, "role-signer") != 0 && strcmp(word, "role-registrar") != 0)
+		return;
+	bool first = pki_heap_wipe_freed();
+	assert(first);
+}
+
 int main(int argc, char **argv)
 {
 	signal(SIGPIPE, SIG_IGN);
 	heap_wipe_freed();
+	if (argc > 1)
+		keep_no_keys(argv[1]);
 	if (argc > 1 && strncmp(argv[1], "role-", 5) == 0)
 		return cmd_role(argc - 1, argv + 1);
 	return cli_main(&program, argc - 1, argv + 1, cmd_serve);
