@@ -56,6 +56,7 @@ struct crl_order {
 /* A key pair made for a client (RFC 7030 4.4). */
 struct key_order {
 	int spec;            /* enum key_spec of pki/key.h */
+	char profile[ISSUER_PROFILE_MAX]; /* that the certificate will be ordered by, whose kinds of key count; "": any kind */
 	struct span subject; /* DER Name of the request that comes with it */
 	struct span sans;    /* DER GeneralNames in it, for a CA that reads them there; empty for none */
 	bool package;        /* also as signed AsymmetricKeyPackage */

@@ -126,6 +126,7 @@ void msg_key_order_write(struct buf *out, const struct key_order *order)
 	buf_put_u8(out, order->package ? 1 : 0);
 	buf_put_u32_bytes(out, order->subject);
 	buf_put_u32_bytes(out, order->sans);
+	buf_put_u16_bytes(out, span_text(order->profile));
 }
 
 enum err msg_key_order_parse(struct span in, struct key_order *out, struct why *why)
@@ -137,6 +138,7 @@ enum err msg_key_order_parse(struct span in, struct key_order *out, struct why *
 	out->package = package == 1;
 	out->subject = cursor_u32_bytes(&c);
 	out->sans = cursor_u32_bytes(&c);
+	cursor_text(&c, out->profile, sizeof(out->profile));
 	if (!cursor_done(&c) || package > 1 || out->subject.n == 0)
 		return malformed("key order", why);
 	return OK;

@@ -317,7 +317,8 @@ static enum err open_message(struct signer *s, const struct conf *conf, struct w
 	TRY(open_key(conf, "mef-message", conf->message_key, &s->message_key, why));
 	TRY(file_read(conf->message_cert, &pem, why));
 	TRY(why_within(cert_first_pem(buf_span(&pem), &s->message_cert, why), conf->message_cert, why));
-	struct message m = {.key = s->message_key, .cert_der = buf_span(&s->message_cert), .ca_der = s->ca.cert_der};
+	struct message m = {.key = s->message_key, .cert_der = buf_span(&s->message_cert), .ca_der = s->ca.cert_der,
+		.profiles = &conf->profiles};
 	TRY(why_within(cert_parse(m.cert_der, &m.cert, why), conf->message_cert, why));
 	/* in a CA rollover it may be the other CA's still */
 	if (s->other.name[0] && span_equal(m.cert.akid, s->other.ca.cert.skid))

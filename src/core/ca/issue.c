@@ -73,21 +73,21 @@ enum err ca_check(const struct ca *ca, int64_t now_s, struct why *why)
 	return ca_check_dates(ca, now_s, why);
 }
 
-static enum err check_key(const struct profile *p, const struct csr *csr, struct why *why)
+enum err ca_check_key(const struct profile *p, enum key_spec spec, struct why *why)
 {
 	for (size_t i = 0; i < p->keys_n; i++) {
-		if (p->keys[i] == csr->key_spec)
+		if (p->keys[i] == spec)
 			return OK;
 	}
 	return WHY(why, ISSUE_KEY, "TS-0003 10.1.1.1", "key: profile %s wants %s%s, have %s", p->name, key_spec_name(p->keys[0]),
-		p->keys_n > 1 ? " or another of its list" : "", key_spec_name(csr->key_spec));
+		p->keys_n > 1 ? " or another of its list" : "", key_spec_name(spec));
 }
 
 static enum err check_request(const struct ca *ca, const struct profile *p, const struct issue_order *order, struct csr *csr,
 	struct why *why)
 {
 	TRY(csr_parse(order->csr, csr, why));
-	TRY(check_key(p, csr, why));
+	TRY(ca_check_key(p, csr->key_spec, why));
 	/* RFC 2986 4.2: the signature proves possession of the key; nobody else's word is taken for it */
 	TRY(csr_verify(csr, why));
 	if (csr->asks_ca)

@@ -19,6 +19,8 @@ struct ca {
 	struct random_source random;
 };
 
+/* ERR_UNSUPPORTED: the profile admits no key of that kind. */
+MUST_CHECK enum err ca_check_key(const struct profile *p, enum key_spec spec, struct why *why);
 /* Checks that key and certificate belong together and may sign. ERR_CRYPTO, ERR_SYSTEM (its dates). */
 MUST_CHECK enum err ca_check(const struct ca *ca, int64_t now_s, struct why *why);
 /* The same for a CA that only signs its CRLs: it has no profiles, and its dates are looked at with each list. ERR_CRYPTO. */

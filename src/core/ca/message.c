@@ -55,6 +55,17 @@ static enum err sign(
 	return cms_signed_write(&plan, out, why);
 }
 
+/* A kind that the profile refuses anyway is not made: of RSA keys a few requests would keep the signer busy for seconds. */
+static enum err check_profile(const struct message *m, const struct key_order *order, struct why *why)
+{
+	const struct profile *p = NULL;
+
+	if (!m->profiles || !order->profile[0])
+		return OK;
+	p = profile_find(m->profiles, order->profile);
+	return p ? ca_check_key(p, (enum key_spec)order->spec, why) : OK; /* one that is not there is refused by the CA, in its words */
+}
+
 /* RFC 5958 2: AsymmetricKeyPackage ::= SEQUENCE SIZE (1..MAX) OF OneAsymmetricKey */
 static enum err put_package(const struct message *m, struct span pkcs8, struct buf *out, struct why *why)
 {
@@ -74,6 +85,7 @@ enum err message_make_key(const struct message *m, const struct key_order *order
 	const struct csr_plan plan = {.subject = order->subject, .sans = order->sans, .digital_signature = true};
 
 	TRY(check_dates(m, now_s, why));
+	TRY(check_profile(m, order, why));
 	TRY(key_new((enum key_spec)order->spec, &key, why));
 	TRY(key_write_pkcs8(key, &out->pkcs8, why));
 	TRY(csr_write(&plan, key, &out->csr, why));

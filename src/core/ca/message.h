@@ -14,6 +14,7 @@ struct message {
 	struct span cert_der;
 	struct cert cert;      /* the same, parsed */
 	struct span ca_der;    /* its issuer, sent along */
+	const struct profile_set *profiles; /* borrowed; NULL: keys are made whatever profile is named */
 };
 
 /* Key and certificate belong together, and the certificate may sign. ERR_CRYPTO. */

@@ -201,10 +201,12 @@ static enum err check(struct keygen *k, struct why *why)
 static void make(void *arg, const struct issue_order *order, enrol_key_made made, void *flow)
 {
 	struct keygen *k = arg;
-	const struct key_order key = {.spec = (int)k->spec, .subject = order->subject, .sans = order->sans, .package = is_encrypted(k)};
+	struct key_order key = {.spec = (int)k->spec, .subject = order->subject, .sans = order->sans, .package = is_encrypted(k)};
 	struct why why = {0};
 	enum err err = check(k, &why);
 
+	if (!order->issuer[0]) /* another CA has its own rules */
+		memcpy(key.profile, order->profile, sizeof(key.profile));
 	k->made = made;
 	k->flow = flow;
 	if (err != OK)

@@ -56,7 +56,8 @@ static void a_key_order_and_a_made_key_come_back_as_they_were(void **state)
 {
 	OWNED_BUF struct buf b = BUF(1000);
 	OWNED_BUF struct buf k = BUF(1000);
-	struct key_order in = {.spec = 3, .subject = span_text("a name"), .sans = span_text("names"), .package = true}, out;
+	struct key_order in = {.spec = 3, .subject = span_text("a name"), .sans = span_text("names"), .package = true,
+		.profile = "device"}, out;
 	struct made_key key = {.pkcs8 = span_text("key"), .package = span_text("package"), .csr = span_text("csr")}, made;
 	struct why why = {0};
 
@@ -65,6 +66,7 @@ static void a_key_order_and_a_made_key_come_back_as_they_were(void **state)
 	assert_int_equal(out.spec, 3);
 	assert_true(out.package);
 	assert_true(span_is(out.subject, "a name") && span_is(out.sans, "names"));
+	assert_string_equal(out.profile, "device");
 	msg_key_write(&k, &key);
 	assert_int_equal(msg_key_parse(buf_span(&k), &made, &why), OK);
 	assert_true(span_is(made.pkcs8, "key") && span_is(made.package, "package") && span_is(made.csr, "csr"));

@@ -94,6 +94,25 @@ static void without_package_none_is_made_and_unknown_kinds_are_refused(void **st
 	assert_int_not_equal(message_make_key(&s.message, &order, made_now_s, &none, &why), OK);
 }
 
+/* What the CA would refuse is not made before: a few RSA keys keep the signer from everybody else's orders. */
+static void of_a_kind_that_the_profile_refuses_no_key_is_made(void **state)
+{
+	const struct profile_set profiles = {.n = 1, .items = {{.name = "device", .keys = {KEY_P256}, .keys_n = 1}}};
+	OWNED_SIGNER struct signer s = {0};
+	OWNED_BYTES struct made_key_bytes none = MADE_KEY_BYTES;
+	OWNED_BYTES struct made_key_bytes bytes = MADE_KEY_BYTES;
+	struct key_order order = {.spec = KEY_RSA4096, .profile = "device"};
+	struct why why = {0};
+
+	signer_init(&s);
+	s.message.profiles = &profiles;
+	order.subject = buf_span(&s.own.name);
+	refused(message_make_key(&s.message, &order, made_now_s, &none, &refusal), ISSUE_KEY);
+	assert_int_equal(none.pkcs8.n, 0);
+	order.spec = KEY_P256;
+	must(message_make_key(&s.message, &order, made_now_s, &bytes, &why));
+}
+
 /* RFC 5280 6.1.3: what it signs counts only in its own dates */
 static void outside_its_dates_the_message_key_signs_nothing(void **state)
 {
@@ -147,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_made_key_comes_with_its_request_and_its_signed_package),
 		cmocka_unit_test(without_package_none_is_made_and_unknown_kinds_are_refused),
+		cmocka_unit_test(of_a_kind_that_the_profile_refuses_no_key_is_made),
 		cmocka_unit_test(outside_its_dates_the_message_key_signs_nothing),
 		cmocka_unit_test(a_pki_response_is_signed_and_nothing_else),
 		cmocka_unit_test(a_foreign_key_and_a_ca_are_no_message_key),
