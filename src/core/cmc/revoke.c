@@ -55,7 +55,9 @@ static enum err find_row(const struct job *j, const struct cmc_revoke *ask, stru
 	TRY(err);
 	TRY(cert_parse(row->der, &cert, why));
 	TRY(name_equal(cert.issuer, ask->issuer, &same, why));
-	if (!same || (strcmp(row->enrolee_id, j->signer.enrolee.id) != 0 && !may_ask_for_others(j)))
+	bool own = strcmp(row->enrolee_id, j->signer.enrolee.id) == 0;
+	/* its peers are none of its clients: an operator revokes them */
+	if (!same || (!own && (!may_ask_for_others(j) || behalf_names_ra(&cert))))
 		return not_theirs(ask, why);
 	return OK;
 }

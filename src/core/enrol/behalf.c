@@ -9,16 +9,30 @@ enum { NAME_SHOWN_MAX = 100 };
 /* RFC 6402 2.10 */
 #define OID_KP_CMC_RA OID("\x2b\x06\x01\x05\x05\x07\x03\x1c")
 
-bool behalf_is_ra(const struct client *client)
+bool behalf_names_ra(const struct cert *cert)
 {
-	/* another CA's word makes nobody an authority here, whatever it wrote */
-	if (!client->provisioned || record_is_foreign(client->current.serial))
-		return false;
-	for (size_t i = 0; i < client->leaf.ekus.n; i++) {
-		if (span_equal(client->leaf.ekus.oids[i], OID_KP_CMC_RA))
+	for (size_t i = 0; i < cert->ekus.n; i++) {
+		if (span_equal(cert->ekus.oids[i], OID_KP_CMC_RA))
 			return true;
 	}
 	return false;
+}
+
+bool behalf_is_ra(const struct client *client)
+{
+	/* another CA may copy usages from requests, so that anyone could ask for this one */
+	return client->provisioned && !record_is_foreign(client->current.serial) && behalf_names_ra(&client->leaf);
+}
+
+/* RFC 7030 3.7: one that was taken over could make itself another, which outlives its revocation. */
+enum err behalf_check_given(const char *enrolee_id, struct span cert_der, struct why *why)
+{
+	struct cert cert = {0};
+
+	TRY(cert_parse(cert_der, &cert, why));
+	if (!behalf_names_ra(&cert))
+		return OK;
+	return WHY(why, RA_NAMES_RA, "RFC 7030 3.7", "enrolee '%s': want one that is no registration authority, have one", enrolee_id);
 }
 
 /* The one enrolee that every name leads to. */

@@ -6,8 +6,12 @@
 #include "core/enrol/client.h"
 #include "pki/csr.h"
 
-/* By a certificate of this MEF alone: what factories write into theirs is their word. */
+/* By a certificate of this MEF's own CA alone: what factories and other CAs write into theirs is their word. */
 bool behalf_is_ra(const struct client *client);
+/* Whether it would make its holder one. */
+bool behalf_names_ra(const struct cert *cert);
+/* The certificate that an RA is about to get for that enrolee makes none: the profile alone knows, so it is looked at last. ERR_FORBIDDEN. */
+MUST_CHECK enum err behalf_check_given(const char *enrolee_id, struct span cert_der, struct why *why);
 
 struct behalf_ask {
 	const struct client *asker;

@@ -4,6 +4,7 @@
 #include "base/hex.h"
 #include "base/mem.h"
 #include "core/enrol/again.h"
+#include "core/enrol/behalf.h"
 #include "core/enrol/hold.h"
 #include "core/registry/audit.h"
 #include "core/registry/record.h"
@@ -432,7 +433,10 @@ static void on_issued(void *arg, enum err err, const struct issue_result *result
 	}
 	if (f->order.issuer[0])
 		hex_text(result->serial, result->serial_n, f->elsewhere);
-	err = batch_enter(f->env.batch, &f->why);
+	if (f->ra.enrolee_id)
+		err = behalf_check_given(f->enrolee_id, result->der, &f->why);
+	if (err == OK)
+		err = batch_enter(f->env.batch, &f->why);
 	if (err != OK) {
 		fail(f, err);
 		return;
