@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -379,6 +380,22 @@ def a_label_that_goes(t):
 	t.want(200, d, "hold-cmd", der)
 
 
+def preferences_name_labels_that_are_there(t):
+	"""The enrolment exchange tells its device the address of that label."""
+	path = t.where / "prefs.json"
+	path.write_text('{"certificate": "require", "estLabel": "gone"}')
+	argv = [str(t.s.binary), "prefs", "set", "--default", str(path), "--dir", str(t.s.dir)]
+	done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+	check(done.returncode == 3 and "OMEF-1932" in done.stderr and "gone" in done.stderr, f"{done}")
+	path.write_text('{"certificate": "require", "estLabel": "hold-key"}')
+	run(*argv)
+	psk = add_enrolee(t.s, "psk-2", "node", "urn:example:node:0902")
+	with PskSession(t.s, *psk) as session:
+		answer = session.start(certificate=True)
+		check(answer.status == 200 and "est/hold-key" in str(answer), f"{answer}")
+	run(t.s.binary, "prefs", "remove", "--default", "--dir", t.s.dir)
+
+
 def no_late_client_but_for_renewal(t):
 	"""Prepared first, as it takes a minute to be late: see main."""
 	stem, subject, _ = t.late
@@ -405,7 +422,7 @@ def be_late(t):
 CASES = (a_made_key_waits, cmc_is_pending_then_issued, a_wait_needs_no_second_link, a_wait_needs_no_second_challenge,
 	an_authority_waits_for_its_clients, shared_keys_wait_too, a_person_then_another_ca,
 	what_was_proven_counts_while_another_ca_waits, a_made_key_cannot_wait_elsewhere, cmc_goes_elsewhere, a_change_of_mind,
-	a_label_that_goes, rollover_and_reload_in_the_middle)
+	a_label_that_goes, preferences_name_labels_that_are_there, rollover_and_reload_in_the_middle)
 
 
 def main():

@@ -150,6 +150,18 @@ static void tell(const struct cli *cli, const struct change *c, const char *said
 	cli_say(cli, "%s preferences of %s.\n", said, place_name(&c->place));
 }
 
+/* Its device would be sent to an address that answers 404. What cannot be read is refused by register_prefs. */
+static enum err check_label(const struct conf *conf, struct span json, struct why *why)
+{
+	struct arena arena OWNED_ARENA = ARENA(PREFS_ARENA_MAX);
+	struct prefs p = {0};
+	struct why unread = {0};
+
+	if (prefs_parse(json, &arena, &p, &unread) != OK || !p.est_label[0] || label_find(&conf->labels, span_text(p.est_label)))
+		return OK;
+	return WHY(why, PREFS_EST_LABEL, "RFC 7030 3.2.2", "estLabel: want a label of openmef.conf, have '%s'", p.est_label);
+}
+
 static enum err run_set(struct cli *cli, struct why *why)
 {
 	OWNED_BUF struct buf json = BUF(STORE_PREFS_MAX);
@@ -162,6 +174,7 @@ static enum err run_set(struct cli *cli, struct why *why)
 	TRY(read_document(path, &json, why));
 	c.json = buf_span(&json);
 	TRY(cli_conf(cli, &conf, why));
+	TRY(check_label(&conf, c.json, why));
 	TRY(cli_store(cli, &conf, &store, why));
 	enum err err = cli_change(store, do_set, &c, why);
 	TRY(err == ERR_SYNTAX || err == ERR_LIMIT ? why_within(err, strcmp(path, "-") == 0 ? "standard input" : path, why) : err);
