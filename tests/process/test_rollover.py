@@ -416,11 +416,15 @@ STAGES = (("prepare", "none", "prepared"), ("publish", "prepared", "published"),
 	("back", "switched", "published"), ("switch", "published", "switched"), ("finish", "switched", "none"))
 
 
-def killed_in_every_stage(s):
-	"""kill -9 after ever longer times: each stage is either not done or done, and runs through when it is called again."""
+def copy_to_kill(s):
 	d = s.root / "killed"
 	shutil.copytree(s.dir, d, ignore=shutil.ignore_patterns("run"))
 	(d / "run").mkdir()
+
+
+def killed_in_every_stage(s):
+	"""kill -9 after ever longer times: each stage is either not done or done, and runs through when it is called again."""
+	d = s.root / "killed"
 	binary = str(s.binary)
 
 	def stage():
@@ -463,8 +467,7 @@ def killed_in_every_stage(s):
 
 def main():
 	with Service(sys.argv[1], {"public_http": "http://localhost:8080"}) as s:
-		if len(sys.argv) < 3:
-			killed_in_every_stage(s)
+		copy_to_kill(s)
 		short_label(s)
 		s.start()
 		r = Rollover(s)
@@ -481,6 +484,8 @@ def main():
 		late = switched_issues_from_the_new_ca(r, early, asleep)
 		back_from_switched_keeps_what_was_issued(r, late)
 		a_revoked_old_certificate_is_on_the_old_list(r)
+		if len(sys.argv) < 3:
+			killed_in_every_stage(s) # meanwhile a certificate expires
 		an_expired_sleeper_comes_back(r, late_sleeper, enrolled_at)
 		finish_waits_for_the_last_certificate(r, early, new_only)
 		a_root_that_nobody_vouches_for_is_not_adopted(r, early)
