@@ -100,7 +100,8 @@ static void keygen(const struct est_turn *e, struct span der, struct turn *kept)
 		.asymmetric = wish.asymmetric,
 		.content = wish.content,
 		.wrap = wish.wrap,
-		.transport = wish.transport};
+		.transport = wish.transport,
+		.strong = e->turn->call->peer.strong};
 	enrol_keygen(&e->turn->env->enrol, &ask, on_answer, kept);
 }
 

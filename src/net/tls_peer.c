@@ -82,6 +82,8 @@ static const uint8_t *known_by(const struct tls_link *link, enum peer_trust trus
 	return trust == PEER_PSK ? link->psk->digest : link->anchor;
 }
 
+enum { STRONG_BITS = 256 };
+
 enum err tls_peer(SSL *ssl, struct peer *out, struct why *why)
 {
 	struct tls_link *link = tls_link_of(ssl);
@@ -97,6 +99,7 @@ enum err tls_peer(SSL *ssl, struct peer *out, struct why *why)
 		out->identity = span_of(link->srp->identity, link->srp->identity_n);
 	}
 	out->tls_version = (uint16_t)SSL_version(ssl);
+	out->strong = SSL_get_cipher_bits(ssl, NULL) >= STRONG_BITS;
 	out->leaf = span_of(link->leaf, link->leaf_n);
 	memcpy(out->anchor, known_by(link, out->trust), sizeof(out->anchor));
 	if (name && !text_copy(out->sni, sizeof(out->sni), span_text(name)))

@@ -5,11 +5,11 @@ static void put_text(struct buf *out, const char *text)
 	buf_put_u16_bytes(out, span_text(text));
 }
 
-enum { PEER_PROXIED = 0x80 };
+enum { PEER_PROXIED = 0x80, PEER_STRONG = 0x40 }; /* beside the trust */
 
 static void peer_write(struct buf *out, const struct peer *peer)
 {
-	buf_put_u8(out, (uint8_t)((unsigned int)peer->trust | (peer->proxied ? PEER_PROXIED : 0)));
+	buf_put_u8(out, (uint8_t)((unsigned int)peer->trust | (peer->proxied ? PEER_PROXIED : 0) | (peer->strong ? PEER_STRONG : 0)));
 	buf_put_u16(out, peer->tls_version);
 	buf_put_u16_bytes(out, peer->leaf);
 	buf_put(out, peer->anchor, sizeof(peer->anchor));
@@ -23,11 +23,12 @@ static void peer_write(struct buf *out, const struct peer *peer)
 
 static void peer_parse(struct cursor *in, struct peer *out)
 {
-	uint8_t first = cursor_u8(in), trust = first & ~PEER_PROXIED;
+	uint8_t first = cursor_u8(in), trust = first & ~(PEER_PROXIED | PEER_STRONG);
 
 	in->bad |= trust > PEER_SRP;
 	out->trust = (enum peer_trust)trust;
 	out->proxied = first & PEER_PROXIED;
+	out->strong = first & PEER_STRONG;
 	out->tls_version = cursor_u16(in);
 	out->leaf = cursor_u16_bytes(in);
 	struct span anchor = cursor_bytes(in, sizeof(out->anchor));

@@ -51,6 +51,7 @@ struct peer {
 	enum peer_trust trust;
 	bool proxied;         /* its TLS ended at a trusted proxy, which told us of it: never PEER_RAW_KEY, PEER_PSK, PEER_SRP,
 	                       * exporter, exported or unique */
+	bool strong;          /* the TLS suite has a key of 256 bits */
 	uint16_t tls_version; /* 0x0303, 0x0304; 0 on a plain connection, or where a proxy did not tell */
 	struct span leaf;     /* DER of the peer's certificate; empty for PEER_ANONYMOUS */
 	uint8_t anchor[32];   /* SHA-256 of what the peer was known by: the anchor's DER where a chain was verified,

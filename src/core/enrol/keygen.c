@@ -18,6 +18,7 @@ struct keygen {
 	const char *enrolee_id;
 	struct span leaf; /* that the client authenticated with; empty for a PSK */
 	enum key_spec spec;
+	bool strong;
 	struct buf key; /* what the client gets */
 	enrol_key_made made;
 	void *flow;
@@ -195,6 +196,9 @@ static enum err check(struct keygen *k, struct why *why)
 {
 	if (k->spec == KEY_NONE || k->spec == KEY_OTHER)
 		return WHY(why, KEYGEN_KIND, "RFC 7030 4.4", "subjectPKInfo: want P-256, P-384 or RSA of 2048 to 4096 bits, have another");
+	/* RFC 7030 4.4: the suite protects as well as the key deserves; 192 bits are more than AES-128 has */
+	if (k->spec == KEY_P384 && !is_encrypted(k) && !k->strong)
+		return WHY(why, KEYGEN_SUITE, "RFC 7030 4.4", "TLS suite: want AES-256 or ChaCha20 for a plain P-384 key, have AES-128");
 	return check_recipient(k, why);
 }
 
@@ -278,6 +282,7 @@ void enrol_keygen(const struct enrol_env *env, const struct keygen_ask *ask, key
 	k->done = done;
 	k->arg = arg;
 	k->spec = wanted_spec(env, ask->enrol);
+	k->strong = ask->strong;
 	const struct enrol_key_maker maker = {.spec = k->spec, .make = make, .arg = k};
 	enrol.maker = &maker;
 	enrol_certificate(env, &enrol, on_certificate, k);

@@ -12,6 +12,7 @@ struct keygen_ask {
 	const struct vault *vault;     /* outlives the call */
 	struct span symmetric;         /* DecryptKeyIdentifier; empty for none */
 	struct span asymmetric;        /* AsymmetricDecryptKeyIdentifier; both empty: the key goes plain */
+	bool strong;                   /* the session that a plain key goes over has 256 bits */
 	enum cms_cipher content, wrap;
 	enum cms_transport transport;
 };

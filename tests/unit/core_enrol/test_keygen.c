@@ -15,6 +15,7 @@ struct bench {
 	struct secret seal_key;
 	struct vault vault;
 	unsigned int made; /* orders to the signer */
+	bool strong;       /* the TLS suite */
 };
 
 static struct bench *current; /* world_issue's issuer has no room for it */
@@ -112,7 +113,7 @@ static void ask(struct bench *b, const char *symmetric, const char *nonce, struc
 	const struct enrol_env env = world_env(b->w);
 	const struct enrol_ask enrol = {.client = &b->client, .address = "192.0.2.7", .label = &b->w->label, .csr = buf_span(&b->csr),
 		.nonce = span_of(nonce, STORE_NONCE_SIZE)};
-	const struct keygen_ask what = {.enrol = &enrol, .vault = &b->vault, .symmetric = span_text(symmetric),
+	const struct keygen_ask what = {.enrol = &enrol, .vault = &b->vault, .strong = b->strong, .symmetric = span_text(symmetric),
 		.content = CMS_AES_256, .wrap = CMS_AES_256};
 
 	enrol_keygen(&env, &what, on_got, g);
@@ -238,6 +239,12 @@ static void the_labels_wish_decides_the_kind(void **state)
 
 	bench_init(&b, *state);
 	b.w->label.ask_key = KEY_P384;
+	ask(&b, "", nonce_a, &g);
+	/* RFC 7030 4.4: 192 bits do not go over AES-128 */
+	assert_int_equal(g.why.code, CODE_KEYGEN_SUITE);
+	got_fini(&g);
+	g = GOT;
+	b.strong = true;
 	ask(&b, "", nonce_a, &g);
 	good(g.err, &g.why);
 	good(key_parse_pkcs8(buf_span(&g.key), &key, &why), &why);

@@ -30,6 +30,7 @@ static struct call sample(void)
 			.exporter = span_of(zeros, 32),
 			.exported = span_text("two keys"),
 			.unique = span_text("u"),
+			.strong = true,
 			.sni = "mef.example.com",
 			.address = "127.0.0.1",
 		},
@@ -50,6 +51,7 @@ static void assert_same(const struct call *a, const struct call *b)
 	assert_true(span_equal(a->body, b->body));
 	assert_int_equal(a->peer.trust, b->peer.trust);
 	assert_int_equal(a->peer.proxied, b->peer.proxied);
+	assert_int_equal(a->peer.strong, b->peer.strong);
 	assert_int_equal(a->peer.tls_version, b->peer.tls_version);
 	assert_true(span_equal(a->peer.leaf, b->peer.leaf));
 	assert_memory_equal(a->peer.anchor, b->peer.anchor, 32);
