@@ -339,7 +339,7 @@ def by_device(s, rsa, ec, sign_only):
 
 def held_for_a_person(s, requests, stem):
 	"""RFC 7030 4.2.3: asked again once it is approved, it brings a key, once."""
-	request = requests.make(kind="P-384")
+	request = requests.make(kind="rsa")
 	status, headers, _ = ask(s, stem, request)
 	check(status == 202 and int(headers["Retry-After"]) > 0, f"{status} {headers}")
 	rows = json.loads(run(s.binary, "request", "list", "--json", "--dir", s.dir))
