@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +129,18 @@ static enum err start_role(struct role_start *start, struct conf *conf, int argc
 	return read_listen(start, why);
 }
 
+/*
+ * Roles hand work to each other many times a millisecond. A batch process does not interrupt the one that woke it, so on a
+ * busy core each finishes what it has, and requests share a turn and a sync of the disk (docs/decisions/0025). On an idle
+ * core nothing changes; nor when the kernel refuses.
+ */
+static void let_others_finish(void)
+{
+	const struct sched_param none = {0};
+
+	(void)!sched_setscheduler(0, SCHED_BATCH, &none);
+}
+
 int cmd_role(int argc, char **argv)
 {
 	OWNED_MEM struct conf *conf = mem_alloc(sizeof(*conf));
@@ -138,6 +151,7 @@ int cmd_role(int argc, char **argv)
 	/* Without these the C library keeps what one large reply or list once needed. */
 	mallopt(M_MMAP_THRESHOLD, KEEP_FREE);
 	mallopt(M_TRIM_THRESHOLD, KEEP_FREE);
+	let_others_finish();
 	while (i < role_words_n && strcmp(argv[0], role_words[i].word) != 0)
 		i++;
 	if (i == role_words_n || !conf) {
