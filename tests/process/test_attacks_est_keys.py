@@ -47,9 +47,10 @@ def nothing_is_left_in_memory(s, requests, stem, ec, kpm):
 	secrets = Secrets()
 	me = b"pump@localhost"
 	for kind in ("P-256", "P-384", "rsa") * 3:
-		status, headers, body = kg.ask(s, stem, requests.make(kind=kind))
-		check(status == 200, f"{status} {body}")
-		secrets.add(f"plain {kind} {len(secrets.made)}", secret_of(kg.parts(headers, body)[1]))
+		if kind != "P-384": # not plain over the suite that this client gets (RFC 7030 4.4)
+			status, headers, body = kg.ask(s, stem, requests.make(kind=kind))
+			check(status == 200, f"{status} {body}")
+			secrets.add(f"plain {kind} {len(secrets.made)}", secret_of(kg.parts(headers, body)[1]))
 		envelope, _ = kg.encrypted(s, s.factory / "pump", requests.make(kek_by(me), kind=kind))
 		pkcs8 = kg.opened(s, envelope, "-secretkey", kg.kek(kpm).hex(), "-secretkeyid", me.hex())
 		secrets.add(f"wrapped {kind} {len(secrets.made)}", secret_of(pkcs8))
@@ -106,7 +107,7 @@ def said_twice(s, requests, ec):
 
 def kinds_that_the_profile_refuses(s, requests, stem):
 	before = len(s.serials())
-	kg.refused(s, stem, requests.make(kind="P-384"), 400, "OMEF-1421", "TS-0003 10.1.1.1", "profile")
+	kg.refused(s, stem, requests.make(kind="rsa"), 400, "OMEF-1421", "TS-0003 10.1.1.1", "profile")
 	check(len(s.serials()) == before, "nothing was recorded")
 
 

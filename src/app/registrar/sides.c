@@ -33,12 +33,17 @@ static enum err add_digest(void *arg, struct span der, struct why *why)
 static enum err read_anchors(const char *path, bool may_be_empty, struct buf *digests, struct why *why)
 {
 	struct buf pem OWNED_BUF = BUF(PEM_MAX);
+	struct why cause = {0};
 
 	*digests = BUF(SIDE_ANCHORS_MAX * SHA256_SIZE);
 	TRY(file_read(path, &pem, why));
 	if (pem.n == 0 && may_be_empty)
 		return OK;
-	return why_within(cert_each_pem(buf_span(&pem), add_digest, digests, why), path, why);
+	if (cert_each_pem(buf_span(&pem), add_digest, digests, &cause) == OK)
+		return OK;
+	/* the front reads the same file: whoever is first says the same */
+	return WHY(why, TLS_ANCHORS, "", "%s: want certificates as PEM, certificate %zu cannot be read: %.120s", path,
+		digests->n / SHA256_SIZE + 1, cause.text);
 }
 
 /* DER certificates laid one after the other, each once. */
