@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-enum { COMMIT_WAIT_MS = 4 };
+enum { COMMIT_WAIT_MS = 1 };
 
 void registrar_rest(struct registrar *r)
 {
