@@ -7,6 +7,7 @@
 #include <event2/event_struct.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 struct loop_signal {
@@ -186,6 +187,11 @@ static void on_time(evutil_socket_t fd, short what, void *arg)
 	struct loop_timer *t = arg;
 
 	t->fn(t->arg);
+}
+
+void loop_yield(void)
+{
+	(void)sched_yield();
 }
 
 enum err loop_timer_new(struct loop *l, loop_fn fn, void *arg, struct loop_timer **out, struct why *why)

@@ -22,6 +22,8 @@ MUST_CHECK enum err loop_watch_new(
 	struct loop *l, int fd, int interest, loop_fd_fn fn, void *arg, struct loop_watch **out, struct why *why);
 void loop_watch_set(struct loop_watch *w, int interest);
 void loop_watch_free(struct loop_watch *w);
+/* Lets processes that are ready on this core run first; returns at once when there are none. */
+void loop_yield(void);
 MUST_CHECK enum err loop_timer_new(struct loop *l, loop_fn fn, void *arg, struct loop_timer **out, struct why *why);
 void loop_timer_set(struct loop_timer *t, int64_t after_ms);
 void loop_timer_stop(struct loop_timer *t);

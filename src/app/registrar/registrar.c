@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-enum { COMMIT_WAIT_MS = 1 };
+enum { COMMIT_YIELDS_MAX = 4 };
 
 void registrar_rest(struct registrar *r)
 {
@@ -48,31 +48,29 @@ static void on_poke(void *arg)
 	keys_look(arg);
 }
 
+/* The loop turns once more. */
 static void on_commit_due(void *arg)
 {
-	((struct registrar *)arg)->commit.due = true;
 }
 
 /*
- * Group commit: everything that one turn brought shares one sync of the disk. While answers come in company, a commit
- * waits COMMIT_WAIT_MS for more of them, which costs less than another sync; who comes alone never waits.
+ * Group commit: everything that one turn brought shares one sync of the disk. Before it, those who bring more may run, as
+ * long as more comes: another sync costs more than that. On an idle core nobody waits.
  */
 static void on_turn_end(void *arg)
 {
 	struct registrar *r = arg;
 	size_t waiting = batch_waiting(r->batch);
 
-	if (r->commit.company && waiting > 0 && !r->commit.due) {
-		if (!r->commit.waits)
-			loop_timer_set(r->commit.timer, COMMIT_WAIT_MS);
-		r->commit.waits = true;
+	if (waiting > r->commit.seen && r->commit.yields < COMMIT_YIELDS_MAX) {
+		r->commit.seen = waiting;
+		r->commit.yields++;
+		loop_yield();
+		loop_timer_set(r->commit.timer, 0);
 		return;
 	}
-	if (r->commit.waits)
-		loop_timer_stop(r->commit.timer);
-	if (waiting > 0)
-		r->commit.company = waiting > 1;
-	r->commit.waits = r->commit.due = false;
+	r->commit.seen = 0;
+	r->commit.yields = 0;
 	batch_flush(r->batch);
 }
 

@@ -53,7 +53,8 @@ struct registrar {
 	} unknown; /* psk_identities */
 	struct {
 		struct loop_timer *timer;
-		bool company, waits, due;
+		size_t seen;        /* answers at the last yield */
+		unsigned int yields;
 	} commit; /* of the batch */
 	bool stopping;
 	int64_t strangers_second; /* lines about strangers in it */
